@@ -1,0 +1,2 @@
+//! Gesta.
+fn main(){}
