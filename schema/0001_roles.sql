@@ -1,0 +1,54 @@
+-- Who may do what. Roles belong to the whole cluster, so each is made only where it is missing.
+-- Locks: none on tables.
+--
+--   gesta_owner    owns every table and function here; nobody logs in as it
+--   gesta_app      what an application is: appends and reads actions of its tenant, writes follows
+--   gesta_import   gesta_app for bulk loads; BYPASSRLS where the server grants it, because COPY is refused under row security
+--   gesta_auditor  reads the actions of every tenant, writes nothing
+--   gesta_user     gesta_app for people at psql; may make schemas and tables of its own
+--
+-- LOGIN without a password admits nobody, except where pg_hba.conf trusts the connection, as on the private
+-- socket of the embedded default. Elsewhere: GRANT gesta_app TO the role that your application logs in as.
+
+DO $roles$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT * FROM (VALUES
+            ('gesta_owner', 'NOLOGIN'),
+            ('gesta_app', 'LOGIN'),
+            ('gesta_import', 'LOGIN BYPASSRLS'),
+            ('gesta_auditor', 'LOGIN'),
+            ('gesta_user', 'LOGIN')
+        ) AS role (name, attributes)
+    LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name);
+        BEGIN
+            EXECUTE format('CREATE ROLE %I %s NOSUPERUSER NOCREATEDB NOCREATEROLE', wanted.name, wanted.attributes);
+        EXCEPTION
+            -- Another database of this cluster is being migrated at this moment.
+            WHEN duplicate_object OR unique_violation THEN NULL;
+            -- Only a superuser may hand out BYPASSRLS. Without it imports go through a staging table.
+            WHEN insufficient_privilege THEN
+                IF wanted.name <> 'gesta_import' THEN
+                    RAISE;
+                END IF;
+                CREATE ROLE gesta_import LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
+        END;
+    END LOOP;
+    IF NOT pg_has_role(current_user, 'gesta_owner', 'MEMBER') THEN
+        EXECUTE format('GRANT gesta_owner TO %I', current_user);
+    END IF;
+    IF NOT pg_has_role('gesta_user', 'gesta_app', 'MEMBER') THEN
+        GRANT gesta_app TO gesta_user;
+    END IF;
+    IF NOT pg_has_role('gesta_import', 'gesta_app', 'MEMBER') THEN
+        GRANT gesta_app TO gesta_import;
+    END IF;
+    EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO gesta_user', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO gesta_app', current_database());
+END
+$roles$;
+
+GRANT USAGE ON SCHEMA gesta TO gesta_app, gesta_import, gesta_auditor, gesta_user;

@@ -1,0 +1,191 @@
+//! The JSON form of an action, the same everywhere: command line, import, HTTP, messages.
+//!
+//! ```json
+//! {"id": "0192…", "tenant": "default", "actor": {"type": "user", "id": "42", "name": "Alice"}, "verb": "close",
+//!  "object": {"type": "issue", "id": "70", "name": null}, "target": null,
+//!  "occurred_at": "2026-11-20T14:03:22.123456Z", "recorded_at": "2026-11-20T14:03:22.130000Z", "run_id": null,
+//!  "source": "emit", "outcome": "ok", "description": null, "changes": {"status": ["open", "closed"]},
+//!  "data": null, "context": {"reason": "ticket OPS-123"}, "audience": ["public"]}
+//! ```
+//!
+//! Written: every key, in this order; times in UTC with microseconds (RFC 3339); numbers as they were given, to the last
+//! digit. Read: `actor` and `verb` are required, keys that are not known are refused, `recorded_at` is ignored because
+//! only the database sets it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::{Action, ActionId, Audience, InvalidAction, NewAction, Outcome, Source};
+use crate::json::Json;
+use crate::resource::{Named, ResourceId, ResourceRef, ResourceType, Tenant, cut};
+
+/// A time as it is written everywhere: UTC, microseconds, `Z`.
+#[must_use]
+pub fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Actor, object or target.
+#[derive(Serialize)]
+struct Party<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    id: &'a str,
+    name: Option<&'a str>,
+}
+
+impl<'a> From<&'a Named> for Party<'a> {
+    fn from(named: &'a Named) -> Self {
+        let ResourceRef { kind, id } = &named.resource;
+        Self { kind: kind.as_str(), id: id.as_str(), name: named.name.as_deref() }
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut form = serializer.serialize_struct("Action", 16)?;
+        form.serialize_field("id", &self.id)?;
+        form.serialize_field("tenant", &self.tenant)?;
+        form.serialize_field("actor", &Party::from(&self.actor))?;
+        form.serialize_field("verb", &self.verb)?;
+        form.serialize_field("object", &self.object.as_ref().map(Party::from))?;
+        form.serialize_field("target", &self.target.as_ref().map(Party::from))?;
+        form.serialize_field("occurred_at", &time(self.occurred_at))?;
+        form.serialize_field("recorded_at", &time(self.recorded_at))?;
+        form.serialize_field("run_id", &self.run)?;
+        form.serialize_field("source", &self.source)?;
+        form.serialize_field("outcome", &self.outcome)?;
+        form.serialize_field("description", &self.description)?;
+        form.serialize_field("changes", &self.changes)?;
+        form.serialize_field("data", &self.data)?;
+        form.serialize_field("context", &self.context)?;
+        form.serialize_field("audience", &self.audience)?;
+        form.end()
+    }
+}
+
+/// Actor, object or target as they are given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GivenParty {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+impl GivenParty {
+    pub(crate) fn check(self, field: &'static str) -> Result<Named, InvalidAction> {
+        let refuse = |problem| InvalidAction::Resource { field, problem };
+        let kind = ResourceType::new(self.kind).map_err(refuse)?;
+        let id = ResourceId::new(self.id).map_err(refuse)?;
+        Ok(Named { resource: ResourceRef { kind, id }, name: self.name.map(cut) })
+    }
+}
+
+/// The JSON form as somebody gives it. `NewAction::try_from` checks it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    id: Option<Uuid>,
+    tenant: Option<String>,
+    actor: GivenParty,
+    verb: String,
+    object: Option<GivenParty>,
+    target: Option<GivenParty>,
+    occurred_at: Option<DateTime<Utc>>,
+    #[serde(rename = "recorded_at")]
+    _recorded_at: Option<serde::de::IgnoredAny>,
+    run_id: Option<Uuid>,
+    source: Option<Source>,
+    outcome: Option<Outcome>,
+    description: Option<String>,
+    changes: Option<Json>,
+    data: Option<Json>,
+    context: Option<Json>,
+    audience: Option<Audience>,
+}
+
+impl Given {
+    /// The action, in the tenant given or else in this one.
+    ///
+    /// # Errors
+    /// Names the first field that cannot be stored.
+    pub fn into_action(self, tenant: &Tenant) -> Result<NewAction, InvalidAction> {
+        let tenant = match self.tenant {
+            Some(given) => Tenant::new(given)
+                .map_err(|problem| InvalidAction::Resource { field: "tenant", problem })?,
+            None => tenant.clone(),
+        };
+        let action = NewAction {
+            tenant,
+            id: self.id.map(ActionId::try_from).transpose().map_err(InvalidAction::Id)?,
+            actor: self.actor.check("actor")?,
+            verb: self.verb,
+            object: self.object.map(|party| party.check("object")).transpose()?,
+            target: self.target.map(|party| party.check("target")).transpose()?,
+            occurred_at: self.occurred_at,
+            run: self.run_id,
+            source: self.source.unwrap_or_default(),
+            outcome: self.outcome.unwrap_or_default(),
+            description: self.description,
+            changes: self.changes,
+            data: self.data,
+            context: self.context,
+            audience: self.audience.unwrap_or_default(),
+        };
+        action.check()?;
+        Ok(action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = concat!(
+        r#"{"id":"00000000-03e8-7000-8000-000000000007","tenant":"acme","actor":{"type":"user","id":"42","name":"Alice"},"#,
+        r#""verb":"close","object":{"type":"issue","id":"70","name":null},"target":null,"#,
+        r#""occurred_at":"1970-01-01T00:00:01.000000Z","recorded_at":"2026-11-20T14:03:22.130000Z","run_id":null,"#,
+        r#""source":"emit","outcome":"denied","description":null,"changes":{"status":["open","closed"]},"#,
+        r#""data":{"n":12345678901234567890.5},"context":null,"audience":["public"]}"#
+    );
+
+    #[test]
+    fn form_round_trips_to_the_last_digit() {
+        let given: Given = serde_json::from_str(LINE).expect("the documented form");
+        let new = given.into_action(&Tenant::default()).expect("valid");
+        let stored = Action {
+            tenant: new.tenant,
+            id: new.id.expect("given"),
+            actor: new.actor,
+            verb: new.verb,
+            object: new.object,
+            target: new.target,
+            occurred_at: new.occurred_at.expect("given"),
+            recorded_at: "2026-11-20T14:03:22.13Z".parse().expect("time"),
+            run: new.run,
+            source: new.source,
+            outcome: new.outcome,
+            description: new.description,
+            changes: new.changes,
+            data: new.data,
+            context: new.context,
+            audience: new.audience,
+        };
+        assert_eq!(serde_json::to_string(&stored).expect("serialises"), LINE);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let text = r#"{"actor":{"type":"u","id":"1"},"verb":"x","when":1}"#;
+        let error = serde_json::from_str::<Given>(text).expect_err("unknown key").to_string();
+        assert!(
+            error.starts_with("unknown field `when`, expected one of `id`, `tenant`"),
+            "{error}"
+        );
+    }
+}
