@@ -11,5 +11,4 @@ mod read;
 
 pub use id::{ActionId, ActionIdError};
 pub use new::{Audience, InvalidAction, NewAction, Outcome, Source};
-pub(crate) use new::{DESCRIPTION_LEN_MAX, PAYLOAD_LEN_MAX, VERB_LEN_MAX};
 pub use read::Action;

@@ -1,0 +1,117 @@
+//! Time and ids for what is appended.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use crate::action::{ActionId, NewAction};
+
+/// How far the random part of an id moves on within one microsecond: 2^40 on average, so that 2^21 ids fit in.
+const STEP_BITS: u32 = 41;
+
+/// A source of the current time; tests give their own.
+pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The system's clock.
+pub(crate) fn system() -> Now {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    Arc::new(Utc::now)
+}
+
+/// Hands out times and ids. Ids of one process rise (RFC 9562, section 6.2, method 2), also inside a microsecond and
+/// when the clock steps back, so that what was emitted first stands first in every stream.
+pub(crate) struct Stamps {
+    now: Now,
+    last: Mutex<(DateTime<Utc>, u64)>,
+}
+
+impl Stamps {
+    pub(crate) fn new(now: Now) -> Self {
+        Self { now, last: Mutex::new((DateTime::UNIX_EPOCH, 0)) }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.now)()
+    }
+
+    /// Fills in the id and the time that the writer left out.
+    pub(crate) fn stamp(&self, action: &mut NewAction) -> (ActionId, DateTime<Utc>) {
+        let (id, time) = match (action.id, action.occurred_at) {
+            (Some(id), time) => (id, time.unwrap_or_else(|| id.time())),
+            (None, Some(time)) => (self.next(time), time),
+            (None, None) => {
+                let now = self.now();
+                let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).0;
+                // A step back of the clock by up to a second is bridged; more is a correction, and believed.
+                let bridged = last > now && last - now < chrono::TimeDelta::seconds(1);
+                let time = if bridged { last } else { now };
+                (self.next(time), time)
+            }
+        };
+        action.id = Some(id);
+        action.occurred_at = Some(time);
+        (id, time)
+    }
+
+    fn next(&self, time: DateTime<Utc>) -> ActionId {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = last.0.timestamp_micros() == time.timestamp_micros();
+        let random = match last.1.checked_add(1 + (random() >> (64 - STEP_BITS))) {
+            Some(next) if same && next < 1 << 62 => next,
+            // The top bit stays free, so that a microsecond has room for many ids above the first.
+            _ => random() >> 3,
+        };
+        *last = (time, random);
+        ActionId::new(time, random)
+    }
+}
+
+fn random() -> u64 {
+    // The operating system's generator does not fail once it has started; a process without it cannot make ids.
+    #[expect(clippy::expect_used, reason = "there is no other source of randomness")]
+    getrandom::u64().expect("the operating system gives random numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, ResourceRef};
+
+    fn stamps_at(micros: i64) -> Stamps {
+        let time = DateTime::from_timestamp_micros(micros).expect("valid");
+        Stamps::new(Arc::new(move || time))
+    }
+
+    fn action() -> NewAction {
+        NewAction::new("close", &Context::new(&ResourceRef::new("user", "1").expect("valid")))
+    }
+
+    #[test]
+    fn ids_of_one_moment_rise() {
+        let stamps = stamps_at(1_700_000_000_000_000);
+        let ids: Vec<_> = (0..20_000).map(|_| stamps.stamp(&mut action()).0).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        let at = DateTime::UNIX_EPOCH;
+        let ids: Vec<_> = (0..100).map(|_| stamps.stamp(&mut action().at(at)).0).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "also where the writer gives the time");
+    }
+
+    #[test]
+    fn small_steps_back_of_the_clock_are_bridged() {
+        let micros = Arc::new(std::sync::atomic::AtomicI64::new(1_700_000_000_000_000));
+        let shown = Arc::clone(&micros);
+        let stamps = Stamps::new(Arc::new(move || {
+            let micros = shown.fetch_sub(1000, std::sync::atomic::Ordering::SeqCst);
+            DateTime::from_timestamp_micros(micros).expect("valid")
+        }));
+        let first = stamps.stamp(&mut action());
+        let second = stamps.stamp(&mut action());
+        assert!(first.0 < second.0 && first.1 == second.1);
+    }
+
+    #[test]
+    fn the_writers_own_id_gives_the_time() {
+        let id = ActionId::new(DateTime::from_timestamp_micros(7).expect("valid"), 9);
+        assert_eq!(stamps_at(99).stamp(&mut action().id(id)), (id, id.time()));
+    }
+}

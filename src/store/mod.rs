@@ -1,0 +1,127 @@
+//! The only writer: appending, transactions, migrations.
+//!
+//! A [`Store`] is a pool of connections with a registry and a clock. [`Store::append`] writes in the caller's
+//! transaction; [`Writer`] gathers the appends of many callers into shared commits; [`Store::import`] loads files.
+//! Start reading at [`append`].
+
+mod append;
+mod clock;
+mod migrate;
+mod rows;
+
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+
+pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
+pub use clock::Now;
+pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
+
+use crate::registry::Registry;
+use clock::Stamps;
+
+/// Why the database did not do something: no connection, or a statement that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection could be had.
+    #[error("no connection to the database")]
+    Connection(#[source] deadpool_postgres::PoolError),
+    /// A statement failed, or the connection broke.
+    #[error("the database failed to {what}")]
+    Statement {
+        /// What was tried.
+        what: &'static str,
+        /// What the database said.
+        source: tokio_postgres::Error,
+    },
+}
+
+impl Failure {
+    /// The same failure, of this step.
+    pub(crate) fn at(self, what: &'static str) -> Self {
+        match self {
+            Self::Statement { source, .. } => Self::Statement { what, source },
+            connection @ Self::Connection(_) => connection,
+        }
+    }
+
+    /// The SQLSTATE, where the database gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<&tokio_postgres::error::SqlState> {
+        match self {
+            Self::Statement { source, .. } => source.code(),
+            Self::Connection(_) => None,
+        }
+    }
+}
+
+/// `map_err(failed("read the stream"))`
+pub(crate) fn failed(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Failure {
+    move |source| Failure::Statement { what, source }
+}
+
+/// The log: a pool of connections, the registry, a clock. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    registry: Registry,
+    stamps: Stamps,
+}
+
+impl Store {
+    /// A store with an open registry. The pool's role should be `gesta_app` or a member of it.
+    #[must_use]
+    pub fn new(pool: Pool) -> Self {
+        Self::with_registry(pool, Registry::default())
+    }
+
+    /// A store whose actions are checked against a registry.
+    #[must_use]
+    pub fn with_registry(pool: Pool, registry: Registry) -> Self {
+        Self::with_clock(pool, registry, clock::system())
+    }
+
+    /// A store with a clock of the caller's, for tests.
+    #[must_use]
+    pub fn with_clock(pool: Pool, registry: Registry, now: Now) -> Self {
+        Self(Arc::new(Inner { pool, registry, stamps: Stamps::new(now) }))
+    }
+
+    /// The pool, for the application's own transactions.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The time, by the store's clock.
+    #[must_use]
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.0.stamps.now()
+    }
+
+    pub(crate) fn stamps(&self) -> &Stamps {
+        &self.0.stamps
+    }
+
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn client(&self) -> Result<deadpool_postgres::Client, Failure> {
+        self.0.pool.get().await.map_err(Failure::Connection)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("pool", &self.0.pool.status()).finish_non_exhaustive()
+    }
+}
