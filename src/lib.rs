@@ -8,9 +8,11 @@ pub mod action;
 pub mod registry;
 
 pub mod store;
+pub mod stream;
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use json::Json;
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
 pub use store::{Receipt, Store};
+pub use stream::{Page, QueryError, Reader, StreamQuery};

@@ -34,6 +34,9 @@ pub enum Failure {
         /// What the database said.
         source: tokio_postgres::Error,
     },
+    /// A row that no version of this program wrote.
+    #[error("a row cannot be understood")]
+    Row(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Failure {
@@ -41,7 +44,7 @@ impl Failure {
     pub(crate) fn at(self, what: &'static str) -> Self {
         match self {
             Self::Statement { source, .. } => Self::Statement { what, source },
-            connection @ Self::Connection(_) => connection,
+            other => other,
         }
     }
 
@@ -50,7 +53,7 @@ impl Failure {
     pub fn code(&self) -> Option<&tokio_postgres::error::SqlState> {
         match self {
             Self::Statement { source, .. } => source.code(),
-            Self::Connection(_) => None,
+            _ => None,
         }
     }
 }

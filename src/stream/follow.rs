@@ -1,0 +1,512 @@
+//! Follows: who wants the actions of what in a feed.
+//!
+//! An edge is state, one row of `gesta.follow`; that somebody began or ended following is an action like any other
+//! (`started following`, `stopped following`; with a flag, `started liking`). Edges are written in the caller's
+//! transaction, as all that is written.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
+use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::reader::{Plan, QueryError, Reader};
+use crate::action::NewAction;
+use crate::context::Context;
+use crate::error::quote;
+use crate::resource::{Named, Resource, ResourceId, ResourceRef, ResourceType};
+use crate::store::{AppendError, Failure, Store, failed};
+
+/// Bytes of a flag.
+pub const FLAG_LEN_MAX: usize = 63;
+/// Edges of one list.
+pub const EDGES_MAX: usize = 10_000;
+
+const SCOPE: &str = "-- stream::follow::scope
+SELECT set_config('gesta.tenant', $1, true)";
+
+/// The edge as it is now, and whether it is new: `xmax` of a row that was just inserted is zero.
+const FOLLOW: &str = "-- stream::follow::follow
+INSERT INTO gesta.follow AS f (tenant, id, follower_type, follower_id, followed_type, followed_id, flag, roles, verbs,
+    since, muted)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (tenant, id) DO UPDATE
+SET roles = excluded.roles, verbs = excluded.verbs, since = excluded.since, muted = excluded.muted
+RETURNING f.id, f.follower_type, f.follower_id, f.followed_type, f.followed_id, f.flag, f.roles, f.verbs, f.since,
+    f.muted, f.created_at, (f.xmax = 0) AS is_new";
+
+const UNFOLLOW: &str = "-- stream::follow::unfollow
+DELETE FROM gesta.follow AS f
+WHERE f.tenant = $1 AND f.follower_type = $2 AND f.follower_id = $3 AND f.followed_type = $4 AND f.followed_id = $5
+    AND ($6 = '' OR f.flag = $6)
+RETURNING f.flag";
+
+const FORGET: &str = "-- stream::follow::forget
+DELETE FROM gesta.follow AS f
+WHERE f.tenant = $1 AND (f.follower_type = $2 AND f.follower_id = $3 OR f.followed_type = $2 AND f.followed_id = $3)";
+
+macro_rules! edges {
+    ($name:literal, $side:literal, $other:literal) => {
+        concat!(
+            "-- stream::follow::", $name, "
+SELECT f.id, f.follower_type, f.follower_id, f.followed_type, f.followed_id, f.flag, f.roles, f.verbs, f.since, f.muted,
+    f.created_at
+FROM gesta.follow AS f
+WHERE f.tenant = $1 AND f.", $side, "_type = $2 AND f.", $side, "_id = $3 AND f.id > $4
+    AND ($5 = '' OR f.flag = $5)
+    AND (cardinality($6::text[]) = 0 OR f.", $other, "_type = ANY ($6))
+ORDER BY f.id
+LIMIT $7"
+        )
+    };
+}
+
+const FOLLOWING: &str = edges!("following", "follower", "followed");
+const FOLLOWERS: &str = edges!("followers", "followed", "follower");
+
+const IS_FOLLOWING: &str = "-- stream::follow::is_following
+SELECT EXISTS (
+    SELECT FROM gesta.follow AS f
+    WHERE f.tenant = $1 AND f.follower_type = $2 AND f.follower_id = $3 AND f.followed_type = $4 AND f.followed_id = $5
+        AND ($6 = '' OR f.flag = $6)
+)";
+
+/// In which role of an action a followed resource counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Who did it.
+    Actor,
+    /// What it was done to.
+    Object,
+    /// In, to or for what it was done.
+    Target,
+}
+
+impl Role {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Actor, Self::Object, Self::Target];
+
+    /// The word in the column.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Actor => "actor",
+            Self::Object => "object",
+            Self::Target => "target",
+        }
+    }
+
+    /// The value of a word of the column.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// Why an edge is not written.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The flag cannot be one.
+    #[error("flag {given} is refused; give up to {FLAG_LEN_MAX} bytes without control characters")]
+    Flag {
+        /// What was given, cut and quoted.
+        given: String,
+    },
+    /// No role was named, so nothing could ever be shown.
+    #[error("no role is named; name one or more of actor, object and target")]
+    NoRole,
+    /// The action that tells of it was refused.
+    #[error("failed to record the follow")]
+    Record(#[source] AppendError),
+    /// The database did not do it. The transaction has to be rolled back.
+    #[error("failed to write the follow")]
+    Database(#[source] Failure),
+}
+
+/// Whether a change of an edge is told by an action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Telling {
+    #[default]
+    Told,
+    Silent,
+}
+
+/// A wish to follow. By default: without a flag, as actor only, all verbs, the past as well, not muted, told by an action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Follow {
+    follower: Named,
+    followed: Named,
+    flag: String,
+    roles: Vec<Role>,
+    verbs: Vec<String>,
+    since: Option<DateTime<Utc>>,
+    muted: bool,
+    telling: Telling,
+}
+
+/// An edge as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edge {
+    /// The same for the same follower, followed and flag.
+    pub id: Uuid,
+    /// Who follows.
+    pub follower: ResourceRef,
+    /// What is followed.
+    pub followed: ResourceRef,
+    /// Kind of following; empty for the plain one.
+    pub flag: String,
+    /// In which roles the followed resource counts.
+    pub roles: Vec<Role>,
+    /// Only these verbs; all where it is empty.
+    pub verbs: Vec<String>,
+    /// Only what occurred at this moment or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Kept, but adds nothing to the feed.
+    pub muted: bool,
+    /// When it was first followed.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Follow {
+    /// Somebody follows something.
+    #[must_use]
+    pub fn new(follower: &(impl Resource + ?Sized), followed: &(impl Resource + ?Sized)) -> Self {
+        Self {
+            follower: follower.to_named(),
+            followed: followed.to_named(),
+            flag: String::new(),
+            roles: vec![Role::Actor],
+            verbs: Vec::new(),
+            since: None,
+            muted: false,
+            telling: Telling::Told,
+        }
+    }
+
+    /// Of this kind, such as `liking`: several kinds stand side by side. Up to 63 bytes.
+    #[must_use]
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flag = flag.into();
+        self
+    }
+
+    /// In these roles.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
+        self.roles = roles.into_iter().collect();
+        self
+    }
+
+    /// Only these verbs.
+    #[must_use]
+    pub fn verbs<S: Into<String>>(mut self, verbs: impl IntoIterator<Item = S>) -> Self {
+        self.verbs = verbs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Only what occurred at this moment or later.
+    #[must_use]
+    pub fn since(mut self, time: DateTime<Utc>) -> Self {
+        self.since = Some(time);
+        self
+    }
+
+    /// Keeps the edge, but adds nothing to the feed.
+    #[must_use]
+    pub fn muted(mut self) -> Self {
+        self.muted = true;
+        self
+    }
+
+    /// Is not told by an action.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.telling = Telling::Silent;
+        self
+    }
+
+    fn check(&self) -> Result<(), FollowError> {
+        if self.flag.len() > FLAG_LEN_MAX || self.flag.chars().any(char::is_control) {
+            return Err(FollowError::Flag { given: quote(&self.flag) });
+        }
+        if self.roles.is_empty() { Err(FollowError::NoRole) } else { Ok(()) }
+    }
+}
+
+/// `following`, or the flag: what stands behind `started` and `stopped`.
+fn gerund(flag: &str) -> &str {
+    if flag.is_empty() { "following" } else { flag }
+}
+
+impl Store {
+    /// Follows, in the caller's transaction. An edge that is there already is given its options anew and is not told a
+    /// second time.
+    ///
+    /// # Errors
+    /// When the flag or the roles cannot be stored, or the database fails; then the transaction is lost.
+    ///
+    /// # Cancel safety
+    /// Dropped, part of it may have run: roll `tx` back.
+    pub async fn follow(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        follow: &Follow,
+    ) -> Result<Edge, FollowError> {
+        follow.check()?;
+        let roles: Vec<_> = follow.roles.iter().map(|role| role.as_str()).collect();
+        let (follower, followed) = (&follow.follower.resource, &follow.followed.resource);
+        let id = edge_id(follower, followed, &follow.flag);
+        let params: [&(dyn ToSql + Sync); 11] = [
+            &ctx.tenant.as_str(),
+            &id,
+            &follower.kind.as_str(),
+            &follower.id.as_str(),
+            &followed.kind.as_str(),
+            &followed.id.as_str(),
+            &follow.flag,
+            &roles,
+            &follow.verbs,
+            &follow.since,
+            &follow.muted,
+        ];
+        let rows = write(tx, ctx, FOLLOW, &params).await.map_err(FollowError::Database)?;
+        let Some(row) = rows.first() else { unreachable!("the upsert returns its row") };
+        if row.get::<_, bool>("is_new") && follow.telling == Telling::Told {
+            let verb = format!("started {}", gerund(&follow.flag));
+            self.tell(tx, ctx, verb, &follow.follower, &follow.followed).await?;
+        }
+        edge(row).map_err(FollowError::Database)
+    }
+
+    /// Stops following, in the caller's transaction; with an empty flag all kinds of it. Says how many edges went;
+    /// none is no error. Each is told by an action.
+    ///
+    /// # Errors
+    /// When the database fails; then the transaction is lost.
+    ///
+    /// # Cancel safety
+    /// Dropped, part of it may have run: roll `tx` back.
+    pub async fn unfollow(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        follower: &(impl Resource + ?Sized),
+        followed: &(impl Resource + ?Sized),
+        flag: &str,
+    ) -> Result<usize, FollowError> {
+        let (follower, followed) = (follower.to_named(), followed.to_named());
+        let (a, b) = (&follower.resource, &followed.resource);
+        let params: [&(dyn ToSql + Sync); 6] = [
+            &ctx.tenant.as_str(),
+            &a.kind.as_str(),
+            &a.id.as_str(),
+            &b.kind.as_str(),
+            &b.id.as_str(),
+            &flag,
+        ];
+        let rows = write(tx, ctx, UNFOLLOW, &params).await.map_err(FollowError::Database)?;
+        for row in &rows {
+            let verb = format!("stopped {}", gerund(row.get(0)));
+            self.tell(tx, ctx, verb, &follower, &followed).await?;
+        }
+        Ok(rows.len())
+    }
+
+    /// Removes all edges from and to a resource that is no more, in the caller's transaction; says how many. Its
+    /// actions stay. Tell of its end by an action of your own.
+    ///
+    /// # Errors
+    /// When the database fails; then the transaction is lost.
+    pub async fn forget_edges(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        resource: &(impl Resource + ?Sized),
+    ) -> Result<u64, Failure> {
+        let resource = resource.resource();
+        let scope = tx.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
+        tx.query(&scope, &[&ctx.tenant.as_str()]).await.map_err(failed("set the tenant"))?;
+        let forget = tx.prepare_cached(FORGET).await.map_err(failed("prepare"))?;
+        let params: [&(dyn ToSql + Sync); 3] =
+            [&ctx.tenant.as_str(), &resource.kind.as_str(), &resource.id.as_str()];
+        tx.execute(&forget, &params).await.map_err(failed("forget the edges"))
+    }
+
+    async fn tell(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        verb: String,
+        follower: &Named,
+        followed: &Named,
+    ) -> Result<(), FollowError> {
+        let mut action = NewAction::new(verb, ctx).target(followed);
+        // The follower acts; where somebody else does it for them, the context says so.
+        if action.actor.resource != follower.resource {
+            action = action.object(follower);
+        }
+        self.append(tx, action).await.map(drop).map_err(FollowError::Record)
+    }
+}
+
+async fn write(
+    tx: &Transaction<'_>,
+    ctx: &Context,
+    sql: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Failure> {
+    let scope = tx.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
+    tx.query(&scope, &[&ctx.tenant.as_str()]).await.map_err(failed("set the tenant"))?;
+    let statement = tx.prepare_cached(sql).await.map_err(failed("prepare"))?;
+    tx.query(&statement, params).await.map_err(failed("write the edge"))
+}
+
+/// UUIDv8 (RFC 9562, section 5.8) of the SHA-256 of the five parts, each with its length in front.
+fn edge_id(follower: &ResourceRef, followed: &ResourceRef, flag: &str) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in [
+        follower.kind.as_str(),
+        follower.id.as_str(),
+        followed.kind.as_str(),
+        followed.id.as_str(),
+        flag,
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Uuid::new_v8(bytes)
+}
+
+fn edge(row: &Row) -> Result<Edge, Failure> {
+    let read = || -> Result<Edge, Box<dyn std::error::Error + Send + Sync>> {
+        let resource = |kind: &str, id: &str| -> Result<_, crate::ResourceError> {
+            Ok(ResourceRef { kind: ResourceType::new(kind)?, id: ResourceId::new(id)? })
+        };
+        let roles: Vec<&str> = row.try_get(6)?;
+        Ok(Edge {
+            id: row.try_get(0)?,
+            follower: resource(row.try_get(1)?, row.try_get(2)?)?,
+            followed: resource(row.try_get(3)?, row.try_get(4)?)?,
+            flag: row.try_get(5)?,
+            roles: roles.into_iter().filter_map(Role::from_word).collect(),
+            verbs: row.try_get(7)?,
+            since: row.try_get(8)?,
+            muted: row.try_get(9)?,
+            created_at: row.try_get(10)?,
+        })
+    };
+    read().map_err(Failure::Row)
+}
+
+/// Edges of a resource: whom it follows, or who follows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FollowQuery {
+    resource: ResourceRef,
+    sql: &'static str,
+    flag: String,
+    types: Vec<String>,
+    after: Uuid,
+    limit: usize,
+}
+
+impl FollowQuery {
+    fn new(resource: ResourceRef, sql: &'static str) -> Self {
+        let (flag, types) = (String::new(), Vec::new());
+        Self { resource, sql, flag, types, after: Uuid::nil(), limit: EDGES_MAX }
+    }
+
+    /// What somebody follows.
+    #[must_use]
+    pub fn following(follower: &(impl Resource + ?Sized)) -> Self {
+        Self::new(follower.resource(), FOLLOWING)
+    }
+
+    /// Who follows something.
+    #[must_use]
+    pub fn followers(followed: &(impl Resource + ?Sized)) -> Self {
+        Self::new(followed.resource(), FOLLOWERS)
+    }
+
+    /// Only edges with this flag; empty for any.
+    #[must_use]
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flag = flag.into();
+        self
+    }
+
+    /// Only where the other end is of one of these types.
+    #[must_use]
+    pub fn types(mut self, types: impl IntoIterator<Item = ResourceType>) -> Self {
+        self.types = types.into_iter().map(|kind| kind.to_string()).collect();
+        self
+    }
+
+    /// Goes on after this edge.
+    #[must_use]
+    pub fn after(mut self, edge: Uuid) -> Self {
+        self.after = edge;
+        self
+    }
+
+    /// How many, 1 to 10,000, which is also the default.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Reads the edges, in the order of their ids, which is stable but means nothing.
+    ///
+    /// # Errors
+    /// When the limit is out of range or the database does not answer.
+    pub async fn list(&self, reader: &Reader) -> Result<Vec<Edge>, QueryError> {
+        let what = "follows";
+        let limit = match i64::try_from(self.limit) {
+            Ok(limit @ 1..) if self.limit <= EDGES_MAX => limit,
+            _ => return Err(QueryError::Limit { given: self.limit, max: EDGES_MAX }),
+        };
+        let params: [&(dyn ToSql + Sync); 7] = [
+            &reader.tenant().as_str(),
+            &self.resource.kind.as_str(),
+            &self.resource.id.as_str(),
+            &self.after,
+            &self.flag,
+            &self.types,
+            &limit,
+        ];
+        let rows = reader.query(what, Plan::Generic, self.sql, &params).await?;
+        rows.iter()
+            .map(|row| edge(row).map_err(|source| QueryError::Database { what, source }))
+            .collect()
+    }
+}
+
+impl Reader {
+    /// Whether somebody follows something, with this flag or, where it is empty, with any.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_following(
+        &self,
+        follower: &(impl Resource + ?Sized),
+        followed: &(impl Resource + ?Sized),
+        flag: &str,
+    ) -> Result<bool, QueryError> {
+        let (a, b) = (follower.resource(), followed.resource());
+        let params: [&(dyn ToSql + Sync); 6] = [
+            &self.tenant().as_str(),
+            &a.kind.as_str(),
+            &a.id.as_str(),
+            &b.kind.as_str(),
+            &b.id.as_str(),
+            &flag,
+        ];
+        let rows = self.query("a follow", Plan::Generic, IS_FOLLOWING, &params).await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+}
