@@ -1,1 +1,2 @@
 //! Gesta.
+pub mod store;
