@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gesta::store::{ConnectError, Endpoint, PoolOptions, Reason};
 use rcgen::PKCS_ECDSA_P256_SHA256;
-use server::{Authority, PASSWORD, Server, expired_params, free_port, play, server_params};
+use server::{Authority, PASSWORD, Server, expired_params, free_port, hear, play, server_params};
 use tokio_postgres::Client;
 
 fn endpoint(url: &str) -> Endpoint {
@@ -42,6 +42,11 @@ async fn reason(endpoint: &Endpoint) -> Reason {
         ConnectError::Failed { reason, .. } => reason,
         other => panic!("{other:?}"),
     }
+}
+
+/// Fails a test that would hang; far longer than what it waits for takes.
+async fn in_the_end<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("an end")
 }
 
 /// All that a log could show of an error.
@@ -125,6 +130,16 @@ async fn server_that_refuses_tls_gets_plain_connections_by_prefer_only() {
     assert_eq!(reason(&none).await, Reason::TlsUnsupported);
     let direct = ann(&server, "localhost", "sslmode=require&sslnegotiation=direct");
     assert_eq!(reason(&direct).await, Reason::TlsFailed, "new in PostgreSQL 17");
+}
+
+#[tokio::test]
+async fn direct_negotiation_begins_with_tls_and_names_the_protocol() {
+    let (port, first) = hear();
+    let url = format!("postgresql://u@127.0.0.1:{port}/d?sslmode=require&sslnegotiation=direct");
+    assert_eq!(reason(&endpoint(&url)).await, Reason::TlsFailed);
+    let hello = first.join().expect("a first message");
+    assert_eq!(hello.first(), Some(&22), "a handshake record");
+    assert!(hello.windows(11).any(|part| part == b"\x0apostgresql"), "ALPN");
 }
 
 #[tokio::test]
@@ -243,11 +258,11 @@ async fn silent_server_is_an_error_in_the_end() {
     let port = listener.local_addr().expect("an address").port();
     let silent = endpoint(&format!("postgresql://u:hunter2@127.0.0.1:{port}/d"));
     let soon = PoolOptions::default().connect_timeout(Duration::from_millis(50));
-    let error = silent.pool(&soon).await.expect_err("no answer");
+    let error = in_the_end(silent.pool(&soon)).await.expect_err("no answer");
     assert!(matches!(error, ConnectError::Timeout { .. }), "{error:?}");
     assert!(error.to_string().contains(&format!("database `d` at 127.0.0.1:{port} as `u`")));
     let silent = endpoint(&format!("postgresql://u@127.0.0.1:{port}/d?connect_timeout=1"));
-    let error = silent.connect().await.expect_err("no answer");
+    let error = in_the_end(silent.connect()).await.expect_err("no answer");
     assert!(matches!(error, ConnectError::Timeout { .. }), "{error:?}");
 }
 
@@ -297,7 +312,7 @@ async fn pool_in_full_use_is_an_error_and_not_a_hang() {
     let options = PoolOptions::default().size(1).wait_timeout(Duration::from_millis(10));
     let pool = endpoint.pool(&options).await.expect("a pool");
     let held = pool.get().await.expect("the only one");
-    let error = endpoint.explain(pool.get().await.expect_err("none left"));
+    let error = endpoint.explain(in_the_end(pool.get()).await.expect_err("none left"));
     assert!(matches!(error, ConnectError::Exhausted { .. }), "{error:?}");
     drop(held);
     drop(pool.get().await.expect("it came back"));

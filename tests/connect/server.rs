@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
 
 use gesta::store::Endpoint;
 use rcgen::{
@@ -279,4 +280,18 @@ pub(crate) fn play(answers: &'static [&'static [u8]]) -> u16 {
         let _ = stream.read(&mut message);
     });
     port
+}
+
+/// Takes one connection, keeps the first message and hangs up.
+pub(crate) fn hear() -> (u16, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let first = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut message = vec![0; 4096];
+        let read = stream.read(&mut message).expect("a message");
+        message.truncate(read);
+        message
+    });
+    (port, first)
 }
