@@ -6,16 +6,23 @@
 
 mod append;
 mod clock;
+mod connect_error;
+mod dsn;
 mod migrate;
+mod pool;
 mod rows;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
+pub use clock::Now;
+pub use connect_error::{ConnectError, Reason};
+pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
+pub use pool::{Endpoint, PoolOptions};
 
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
-
-pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
-pub use clock::Now;
-pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
 
 use crate::registry::Registry;
 use clock::Stamps;
