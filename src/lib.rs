@@ -1,1 +1,4 @@
 //! Gesta.
+
+#[cfg(feature = "local")]
+pub mod local;

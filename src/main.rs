@@ -1,2 +1,2 @@
 //! Gesta.
-fn main(){}
+fn main() {}
