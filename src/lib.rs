@@ -6,13 +6,15 @@ pub mod resource;
 pub mod context;
 pub mod action;
 pub mod registry;
-
 pub mod store;
 pub mod stream;
+#[cfg(feature = "local")]
+pub mod local;
+
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use json::Json;
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
 pub use store::{Receipt, Store};
-pub use stream::{Page, QueryError, Reader, StreamQuery};
+pub use stream::{FeedQuery, Follow, Page, QueryError, Reader, StreamQuery};
