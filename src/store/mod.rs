@@ -13,12 +13,14 @@ mod pool;
 mod rows;
 #[cfg(feature = "tls")]
 mod tls;
+mod visibility;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
 pub use connect_error::{ConnectError, Reason};
 pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
 pub use pool::{Endpoint, PoolOptions};
+pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 
 use std::sync::Arc;
 
