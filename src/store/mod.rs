@@ -9,6 +9,7 @@ mod clock;
 mod connect_error;
 mod dsn;
 mod migrate;
+mod migrate_error;
 mod pool;
 mod rows;
 #[cfg(feature = "tls")]
@@ -18,7 +19,10 @@ mod visibility;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
 pub use connect_error::{ConnectError, Reason};
-pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
+#[doc(hidden)]
+pub use migrate::{Migration, migrate_with};
+pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
+pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 

@@ -9,5 +9,5 @@ use tokio_postgres::Client;
 
 /// Brings the template up to date. Every test's database is a copy of it.
 async fn migrate_template(client: &mut Client) {
-    client.batch_execute("CREATE SCHEMA gesta").await.expect("the template is migrated");
+    gesta::store::migrate(client).await.expect("the template is migrated");
 }
