@@ -1,0 +1,8 @@
+//! The tests against a real PostgreSQL, in the order of the library's modules.
+//!
+//! A test that needs a database begins with `support::database().await`.
+#![cfg(feature = "local")]
+#![expect(clippy::expect_used, reason = "a test may fail by panicking")]
+
+mod harness;
+mod support;
