@@ -13,4 +13,4 @@ pub use context::Context;
 pub use json::Json;
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
-pub use store::{Receipt, Store};
+pub use store::{Receipt, Store, Writer};

@@ -7,7 +7,9 @@
 mod append;
 mod clock;
 mod migrate;
+mod retry;
 mod rows;
+mod writer;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use deadpool_postgres::Pool;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
 pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
+pub use writer::{WriteError, Writer};
 
 use crate::registry::Registry;
 use clock::Stamps;
