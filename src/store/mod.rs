@@ -10,10 +10,12 @@ mod connect_error;
 mod dsn;
 mod migrate;
 mod pool;
+mod retry;
 mod rows;
 #[cfg(feature = "tls")]
 mod tls;
 mod visibility;
+mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
@@ -21,6 +23,7 @@ pub use connect_error::{ConnectError, Reason};
 pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
 pub use pool::{Endpoint, PoolOptions};
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
+pub use writer::{WriteError, Writer};
 
 use std::sync::Arc;
 

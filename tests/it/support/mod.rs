@@ -1,13 +1,20 @@
 //! What the tests share.
 
+mod check;
 mod cluster;
 mod database;
+pub(crate) mod proxy;
+mod store;
 
+pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, database};
+pub(crate) use store::{
+    append, append_all, day, ids, page, public, resource, runtime, set_audience, walk, walk_feed,
+};
 
 use tokio_postgres::Client;
 
 /// Brings the template up to date. Every test's database is a copy of it.
 async fn migrate_template(client: &mut Client) {
-    client.batch_execute("CREATE SCHEMA gesta").await.expect("the template is migrated");
+    gesta::store::migrate(client).await.expect("the template is migrated");
 }
