@@ -16,5 +16,5 @@ pub use context::Context;
 pub use json::Json;
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
-pub use store::{Receipt, Store};
+pub use store::{Receipt, Store, Writer};
 pub use stream::{FeedQuery, Follow, Page, QueryError, Reader, StreamQuery};

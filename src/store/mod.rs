@@ -11,10 +11,12 @@ mod dsn;
 mod migrate;
 mod migrate_error;
 mod pool;
+mod retry;
 mod rows;
 #[cfg(feature = "tls")]
 mod tls;
 mod visibility;
+mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
@@ -25,6 +27,7 @@ pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
+pub use writer::{WriteError, Writer};
 
 use std::sync::Arc;
 

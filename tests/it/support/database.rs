@@ -35,6 +35,11 @@ impl TestDb {
         &self.name
     }
 
+    /// The superuser's name.
+    pub(crate) fn superuser(&self) -> &str {
+        self.cluster.superuser()
+    }
+
     /// How a role connects.
     pub(crate) fn config(&self, role: &str) -> Config {
         self.cluster.config(role, &self.name)

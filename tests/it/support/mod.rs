@@ -1,9 +1,16 @@
 //! What the tests share.
 
+mod check;
 mod cluster;
 mod database;
+pub(crate) mod proxy;
+mod store;
 
+pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, database};
+pub(crate) use store::{
+    append, append_all, day, ids, page, public, resource, runtime, set_audience, walk, walk_feed,
+};
 
 use tokio_postgres::Client;
 

@@ -1,0 +1,105 @@
+//! What every bench needs: a durable server, a migrated database, an identical table for the raw limit, medians.
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use gesta::Store;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// A database of this run, on the server that `GESTA_BENCH_URL` names (as a superuser).
+pub struct Bench {
+    config: Config,
+    name: String,
+}
+
+/// The limit is measured on a table that differs in its name only: same columns, constraints, indexes, partitions.
+const RAW_TABLE: &str = "
+CREATE SCHEMA raw;
+GRANT USAGE ON SCHEMA raw TO gesta_app, gesta_import;
+CREATE TABLE raw.action (LIKE gesta.action INCLUDING ALL) PARTITION BY RANGE (id);
+DO $$
+DECLARE part record;
+BEGIN
+    FOR part IN
+        SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) AS bound
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'gesta.action'::regclass
+    LOOP
+        EXECUTE format('CREATE TABLE raw.%I PARTITION OF raw.action %s', part.relname, part.bound);
+    END LOOP;
+END $$;
+GRANT SELECT, INSERT ON raw.action TO gesta_app, gesta_import;";
+
+impl Bench {
+    /// Makes the database.
+    pub async fn start() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a bench has no configuration of its own")]
+        let url = std::env::var("GESTA_BENCH_URL")
+            .expect("GESTA_BENCH_URL names a durable PostgreSQL, as a superuser");
+        let mut config: Config = url.parse().expect("a URL of PostgreSQL");
+        let name = format!("gesta_bench_{}", std::process::id());
+        let server = connect(&config).await;
+        for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+            let row = server.query_one("SELECT current_setting($1)", &[&setting]).await;
+            let value: String = row.expect("a setting").get(0);
+            assert_eq!(value, "on", "{setting} must be on, or the figures say nothing");
+        }
+        server.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a new database");
+        config.dbname(&name);
+        let mut admin = connect(&config).await;
+        gesta::store::migrate(&mut admin).await.expect("the schema");
+        Self { config, name }
+    }
+
+    /// A connection of the superuser.
+    pub async fn admin(&self) -> Client {
+        connect(&self.config).await
+    }
+
+    /// A connection of a role.
+    pub async fn client(&self, role: &str) -> Client {
+        connect(self.config.clone().user(role)).await
+    }
+
+    /// A pool of a role.
+    pub fn pool(&self, role: &str, size: usize) -> Pool {
+        let mut config = self.config.clone();
+        config.user(role);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config, NoTls, recycling);
+        Pool::builder(manager).max_size(size).build().expect("a pool")
+    }
+
+    /// A store of a role.
+    pub fn store(&self, role: &str, size: usize) -> Store {
+        Store::new(self.pool(role, size))
+    }
+
+    /// Empties both tables, so that every figure starts alike.
+    pub async fn reset(&self) {
+        let admin = self.admin().await;
+        admin.batch_execute("DROP SCHEMA IF EXISTS raw CASCADE").await.expect("no raw table");
+        admin.batch_execute("DROP SCHEMA gesta CASCADE").await.expect("no schema");
+        let mut admin = self.admin().await;
+        gesta::store::migrate(&mut admin).await.expect("the schema");
+        admin.batch_execute(RAW_TABLE).await.expect("the raw table");
+        admin.batch_execute("CHECKPOINT").await.expect("a checkpoint");
+    }
+
+    /// Drops the database.
+    pub async fn end(mut self) {
+        let name = std::mem::take(&mut self.name);
+        let server = connect(self.config.dbname("postgres")).await;
+        server.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
+    }
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+/// The middle one; of an even number the upper one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
