@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
 mod harness;
+mod migrate;
 mod support;
 
 mod writer;

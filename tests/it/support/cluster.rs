@@ -76,14 +76,7 @@ impl Cluster {
 
     async fn private(template: String) -> Self {
         let (dir, strategy) = place();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let search = Search::new(std::env::var_os("TEST_PG_BIN").map(PathBuf::from), path);
-        let options = Options::new(search).durability(Durability::None);
-        let options = options.max_connections(MAX_CONNECTIONS);
-        let server = match Server::start(&Home::at(&dir), &options).await {
-            Ok(server) => server,
-            Err(error) => panic!("the tests need PostgreSQL: {error}\n{error:?}"),
-        };
+        let server = start(&Home::at(&dir)).await;
         if !server.joined() {
             sweep_after_run(&server);
         }
@@ -139,6 +132,16 @@ impl Cluster {
     }
 }
 
+pub(super) async fn start(home: &Home) -> Server {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let search = Search::new(std::env::var_os("TEST_PG_BIN").map(PathBuf::from), path);
+    let options = Options::new(search).durability(Durability::None);
+    match Server::start(home, &options.max_connections(MAX_CONNECTIONS)).await {
+        Ok(server) => server,
+        Err(error) => panic!("the tests need PostgreSQL: {error}\n{error:?}"),
+    }
+}
+
 pub(super) async fn connect(config: &Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
@@ -175,7 +178,7 @@ fn template_name() -> String {
 }
 
 /// The folder of this run: in memory if there is room, and where the first process has made it.
-fn place() -> (PathBuf, Strategy) {
+pub(super) fn place() -> (PathBuf, Strategy) {
     let name = format!("gesta-test-{}-{}", Uid::effective(), runner());
     let memory = Path::new("/dev/shm").join(&name);
     let disk = std::env::temp_dir().join(&name);

@@ -16,16 +16,24 @@ pub(crate) struct TestDb {
 /// Makes a database for one test.
 pub(crate) async fn database() -> TestDb {
     let cluster = cluster().await;
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("random bytes");
-    let name = format!("gesta_test_{:016x}", u64::from_ne_bytes(bytes));
     let strategy = match cluster.strategy {
         Strategy::FileCopy => "file_copy",
         Strategy::WalLog => "wal_log",
     };
-    let template = &cluster.template;
+    create(cluster, &format!("TEMPLATE {} STRATEGY {strategy}", cluster.template)).await
+}
+
+/// Makes a database that nobody has migrated.
+pub(crate) async fn bare_database() -> TestDb {
+    create(cluster().await, "TEMPLATE template0").await
+}
+
+async fn create(cluster: &'static Cluster, how: &str) -> TestDb {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("random bytes");
+    let name = format!("gesta_test_{:016x}", u64::from_ne_bytes(bytes));
     let client = cluster.admin("postgres").await;
-    run(&client, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY {strategy}")).await;
+    run(&client, &format!("CREATE DATABASE {name} {how}")).await;
     TestDb { cluster, name }
 }
 
