@@ -6,6 +6,7 @@
 
 mod harness;
 mod migrate;
+mod schema;
 mod support;
 
 mod writer;

@@ -49,7 +49,7 @@ pub(super) struct Cluster {
     pub(super) template: String,
     pub(super) strategy: Strategy,
     /// Never dropped: it is used as long as the process lives.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 /// The server, started or joined by the first test of this process that asks.
@@ -71,7 +71,7 @@ impl Cluster {
 
     fn given(url: &str, template: String) -> Self {
         let superuser = url.parse().expect("TEST_DATABASE_URL is the URL of a PostgreSQL");
-        Self { superuser, template, strategy: Strategy::WalLog, _server: None }
+        Self { superuser, template, strategy: Strategy::WalLog, server: None }
     }
 
     async fn private(template: String) -> Self {
@@ -81,7 +81,7 @@ impl Cluster {
             sweep_after_run(&server);
         }
         let superuser = server.config(server.superuser(), "postgres");
-        Self { superuser, template, strategy, _server: Some(server) }
+        Self { superuser, template, strategy, server: Some(server) }
     }
 
     /// How to connect as somebody to some database.
@@ -93,6 +93,11 @@ impl Cluster {
 
     pub(super) fn superuser(&self) -> &str {
         self.superuser.get_user().expect("TEST_DATABASE_URL names a user")
+    }
+
+    /// Where a client program is.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.server.as_ref().map_or_else(|| name.into(), |server| server.binaries().program(name))
     }
 
     /// Connects as the superuser.

@@ -1,6 +1,7 @@
 //! A database of its own for each test.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
@@ -46,6 +47,11 @@ impl TestDb {
     /// The superuser's name.
     pub(crate) fn superuser(&self) -> &str {
         self.cluster.superuser()
+    }
+
+    /// A client program of the server's own version, where the server is a private one.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.cluster.program(name)
     }
 
     /// How a role connects.
