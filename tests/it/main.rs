@@ -4,6 +4,7 @@
 #![cfg(feature = "local")]
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
+mod append_only;
 mod harness;
 mod migrate;
 mod schema;
