@@ -7,4 +7,5 @@
 mod harness;
 mod support;
 
+mod append;
 mod writer;

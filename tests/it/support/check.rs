@@ -113,7 +113,8 @@ pub(crate) async fn check_log(db: &TestDb) {
 pub(crate) async fn problems(db: &TestDb) -> Vec<String> {
     let client = db.admin().await;
     // The rows themselves are looked at, not what an index says of them.
-    let heap = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
+    let heap =
+        "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
     client.batch_execute(heap).await.expect("set");
     let mut problems = Vec::new();
     for (what, sql) in RULES {

@@ -122,7 +122,10 @@ pub(crate) async fn walk(reader: &Reader, query: &StreamQuery) -> (Vec<Action>, 
 }
 
 /// All pages of a feed from its newest to its oldest, and the last one of them.
-pub(crate) async fn walk_feed(reader: &Reader, query: &FeedQuery) -> (Vec<FeedItem>, Page<FeedItem>) {
+pub(crate) async fn walk_feed(
+    reader: &Reader,
+    query: &FeedQuery,
+) -> (Vec<FeedItem>, Page<FeedItem>) {
     let (mut all, mut cursor) = (Vec::new(), None);
     for _ in 0..PAGES_MAX {
         let page = query.clone().from(cursor).page(reader).await.expect("a page");
