@@ -8,4 +8,5 @@ mod harness;
 mod support;
 
 mod append;
+mod conformance;
 mod writer;
