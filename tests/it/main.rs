@@ -9,4 +9,5 @@ mod support;
 
 mod append;
 mod conformance;
+mod follow;
 mod writer;

@@ -10,11 +10,11 @@
 use deadpool_postgres::Transaction;
 use gesta::store::AppendError;
 use gesta::{NewAction, Receipt, Store};
+use tokio_postgres::IsolationLevel;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, IsolationLevel};
 
 use super::{close, count, id};
-use crate::support::{TestDb, append, append_all, check_log, database};
+use crate::support::{TestDb, append, append_all, check_log, database, until_waiting};
 
 /// How the first transaction ends.
 #[derive(Clone, Copy)]
@@ -26,14 +26,6 @@ enum End {
 /// What a transaction's own backend is called.
 async fn backend(tx: &Transaction<'_>) -> i32 {
     tx.query_one("SELECT pg_backend_pid()", &[]).await.expect("a backend").get(0)
-}
-
-/// Returns when a backend waits for another transaction.
-async fn until_waiting(admin: &Client, backend: i32) {
-    let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)";
-    while !admin.query_one(sql, &[&backend]).await.expect("the locks").get::<_, bool>(0) {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Plays the timeline above, and says what the second one was answered.

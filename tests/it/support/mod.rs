@@ -9,7 +9,8 @@ mod store;
 pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, database};
 pub(crate) use store::{
-    append, append_all, day, ids, page, public, resource, runtime, set_audience, walk, walk_feed,
+    append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
+    walk, walk_feed,
 };
 
 use tokio_postgres::Client;
