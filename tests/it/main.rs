@@ -10,4 +10,5 @@ mod migrate;
 mod schema;
 mod support;
 
+mod append;
 mod writer;
