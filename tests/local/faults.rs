@@ -217,6 +217,25 @@ async fn server_that_cannot_start_says_why_with_the_words_of_its_log() {
     assert!(text.contains("home/log"), "{text}");
 }
 
+#[tokio::test]
+async fn server_that_misses_the_first_signal_is_stopped_by_the_second() {
+    let room = Room::new();
+    let dir = room.path().join("bin");
+    fs::create_dir(&dir).expect("a folder");
+    open_to_all(&dir);
+    write_program(&dir.join("pg_ctl"), "exit 1");
+    let initdb = "while [ \"$1\" != -D ]; do shift; done\necho 16 >\"$2/PG_VERSION\"";
+    write_program(&dir.join("initdb"), initdb);
+    let deaf = "[ \"$1\" = --version ] && echo 'postgres (PostgreSQL) 16.2' && exit\n\
+        trap 'trap - INT' INT\nwhile :; do sleep 1 & wait; done";
+    write_program(&dir.join("postgres"), deaf);
+    let options = Options::new(Search::new(Some(dir), "".into()));
+    let options = options.wait_max(Duration::from_millis(300));
+    let error = Server::start(&room.home, &options).await.expect_err("it is never ready");
+    assert!(matches!(error, LocalError::TooSlow { .. }), "{error}");
+    room.wait_until_stopped();
+}
+
 /// A process of the data's owner that is no server.
 struct Stranger(std::process::Child);
 
