@@ -4,7 +4,10 @@
 #![cfg(feature = "local")]
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
+mod append_only;
 mod harness;
+mod migrate;
+mod schema;
 mod support;
 
 mod append;

@@ -49,7 +49,7 @@ pub(super) struct Cluster {
     pub(super) template: String,
     pub(super) strategy: Strategy,
     /// Never dropped: it is used as long as the process lives.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 /// The server, started or joined by the first test of this process that asks.
@@ -71,24 +71,17 @@ impl Cluster {
 
     fn given(url: &str, template: String) -> Self {
         let superuser = url.parse().expect("TEST_DATABASE_URL is the URL of a PostgreSQL");
-        Self { superuser, template, strategy: Strategy::WalLog, _server: None }
+        Self { superuser, template, strategy: Strategy::WalLog, server: None }
     }
 
     async fn private(template: String) -> Self {
         let (dir, strategy) = place();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let search = Search::new(std::env::var_os("TEST_PG_BIN").map(PathBuf::from), path);
-        let options = Options::new(search).durability(Durability::None);
-        let options = options.max_connections(MAX_CONNECTIONS);
-        let server = match Server::start(&Home::at(&dir), &options).await {
-            Ok(server) => server,
-            Err(error) => panic!("the tests need PostgreSQL: {error}\n{error:?}"),
-        };
+        let server = start(&Home::at(&dir)).await;
         if !server.joined() {
             sweep_after_run(&server);
         }
         let superuser = server.config(server.superuser(), "postgres");
-        Self { superuser, template, strategy, _server: Some(server) }
+        Self { superuser, template, strategy, server: Some(server) }
     }
 
     /// How to connect as somebody to some database.
@@ -100,6 +93,11 @@ impl Cluster {
 
     pub(super) fn superuser(&self) -> &str {
         self.superuser.get_user().expect("TEST_DATABASE_URL names a user")
+    }
+
+    /// Where a client program is.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.server.as_ref().map_or_else(|| name.into(), |server| server.binaries().program(name))
     }
 
     /// Connects as the superuser.
@@ -139,6 +137,16 @@ impl Cluster {
     }
 }
 
+pub(super) async fn start(home: &Home) -> Server {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let search = Search::new(std::env::var_os("TEST_PG_BIN").map(PathBuf::from), path);
+    let options = Options::new(search).durability(Durability::None);
+    match Server::start(home, &options.max_connections(MAX_CONNECTIONS)).await {
+        Ok(server) => server,
+        Err(error) => panic!("the tests need PostgreSQL: {error}\n{error:?}"),
+    }
+}
+
 pub(super) async fn connect(config: &Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
@@ -175,7 +183,7 @@ fn template_name() -> String {
 }
 
 /// The folder of this run: in memory if there is room, and where the first process has made it.
-fn place() -> (PathBuf, Strategy) {
+pub(super) fn place() -> (PathBuf, Strategy) {
     let name = format!("gesta-test-{}-{}", Uid::effective(), runner());
     let memory = Path::new("/dev/shm").join(&name);
     let disk = std::env::temp_dir().join(&name);

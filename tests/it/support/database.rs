@@ -1,6 +1,7 @@
 //! A database of its own for each test.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
@@ -16,16 +17,24 @@ pub(crate) struct TestDb {
 /// Makes a database for one test.
 pub(crate) async fn database() -> TestDb {
     let cluster = cluster().await;
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("random bytes");
-    let name = format!("gesta_test_{:016x}", u64::from_ne_bytes(bytes));
     let strategy = match cluster.strategy {
         Strategy::FileCopy => "file_copy",
         Strategy::WalLog => "wal_log",
     };
-    let template = &cluster.template;
+    create(cluster, &format!("TEMPLATE {} STRATEGY {strategy}", cluster.template)).await
+}
+
+/// Makes a database that nobody has migrated.
+pub(crate) async fn bare_database() -> TestDb {
+    create(cluster().await, "TEMPLATE template0").await
+}
+
+async fn create(cluster: &'static Cluster, how: &str) -> TestDb {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("random bytes");
+    let name = format!("gesta_test_{:016x}", u64::from_ne_bytes(bytes));
     let client = cluster.admin("postgres").await;
-    run(&client, &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY {strategy}")).await;
+    run(&client, &format!("CREATE DATABASE {name} {how}")).await;
     TestDb { cluster, name }
 }
 
@@ -38,6 +47,11 @@ impl TestDb {
     /// The superuser's name.
     pub(crate) fn superuser(&self) -> &str {
         self.cluster.superuser()
+    }
+
+    /// A client program of the server's own version, where the server is a private one.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.cluster.program(name)
     }
 
     /// How a role connects.
