@@ -7,6 +7,7 @@
 mod append_only;
 mod harness;
 mod migrate;
+mod partitions;
 mod schema;
 mod support;
 
