@@ -148,7 +148,7 @@ impl Printer {
             None => {
                 let total = out.width();
                 let widest = rows.iter().flat_map(|row| &row[1]).map(Line::width).max();
-                let who = widest.unwrap_or(0).clamp(*WHO.start(), (*WHO.end()).min(total / 4));
+                let who = widest.unwrap_or(0).clamp(*WHO.start(), (*WHO.end()).min(total * 3 / 10));
                 let widths = [WHEN, who, total - WHEN - who - 4];
                 let head = ["When (UTC)", "Who", "What"].map(|cell| vec![Line::of(STRONG, cell)]);
                 write_row(out.writer(), &widths, &head)?;
@@ -242,18 +242,20 @@ fn rest(action: &Action) -> Vec<Line> {
         [label] if label == "public" => None,
         labels => Some(serde_json::json!(labels).to_string()),
     };
-    [
-        ("id", Some(action.id.to_string())),
+    let named = [
         ("run", action.run.map(|run| run.to_string())),
         ("source", Some(action.source.as_str().to_owned())),
         ("recorded", Some(when::short(action.recorded_at))),
         ("data", json(&action.data)),
         ("context", json(&action.context)),
         ("audience", audience),
-    ]
-    .into_iter()
-    .filter_map(|(name, text)| Some(Line::of(FAINT, &format!("{name} ")).and(PLAIN, &text?)))
-    .collect()
+    ];
+    let line = |(name, text): (&str, Option<String>)| {
+        Some(Line::of(FAINT, &format!("{name} ")).and(PLAIN, &text?))
+    };
+    // The id says what it is, and with a name before it would be broken on a narrow terminal.
+    let id = Line::of(FAINT, &action.id.to_string());
+    std::iter::once(id).chain(named.into_iter().filter_map(line)).collect()
 }
 
 fn because(reason: &Reason) -> Line {

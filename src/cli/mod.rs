@@ -5,8 +5,11 @@
 //! are of `anyhow`; they are printed once, with all their causes.
 
 mod completion;
+mod emit;
 mod entry;
 mod exit;
+mod feed;
+mod follow;
 mod layout;
 mod log;
 mod object;
@@ -102,6 +105,15 @@ enum Command {
     /// Show everything of one action
     #[command(before_help = show::EXAMPLES)]
     Show(show::Args),
+    /// Append an action
+    #[command(before_help = emit::EXAMPLES)]
+    Emit(Box<emit::Args>),
+    /// Follow, unfollow, list follows
+    #[command(before_help = follow::EXAMPLES)]
+    Follow(follow::Args),
+    /// List what is new for a follower, and why
+    #[command(before_help = feed::EXAMPLES)]
+    Feed(feed::Args),
     /// Print completions for a shell
     #[command(before_help = completion::EXAMPLES)]
     Completion(completion::Args),
@@ -175,6 +187,9 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Actor(args) => actor::run(args, session).await,
         Command::Target(args) => target::run(args, session).await,
         Command::Show(args) => show::run(args, session).await,
+        Command::Emit(args) => emit::run(*args, session).await,
+        Command::Follow(args) => follow::run(args, session).await,
+        Command::Feed(args) => feed::run(args, session).await,
         Command::Completion(args) => Ok(completion::run(&args)?),
     }
 }
