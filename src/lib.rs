@@ -10,6 +10,10 @@ pub mod store;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod config;
+#[cfg(feature = "cli")]
+pub mod cli;
 
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
