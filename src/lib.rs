@@ -6,6 +6,7 @@ pub mod resource;
 pub mod context;
 pub mod action;
 pub mod registry;
+pub mod import;
 
 pub mod store;
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
