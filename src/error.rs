@@ -79,7 +79,7 @@ fn push_visible(text: &mut String, c: char) {
 }
 
 /// Whether a character moves the cursor, changes direction, breaks the line or cannot be seen.
-fn is_disguising(c: char) -> bool {
+pub(crate) fn is_disguising(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

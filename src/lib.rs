@@ -6,10 +6,15 @@ pub mod resource;
 pub mod context;
 pub mod action;
 pub mod registry;
+pub mod import;
 pub mod store;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod config;
+#[cfg(feature = "cli")]
+pub mod cli;
 
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;

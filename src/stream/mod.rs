@@ -13,6 +13,7 @@ pub mod query;
 mod reader;
 mod row;
 
+pub(crate) use cursor::Direction;
 pub use cursor::{Cursor, CursorError};
 pub use feed::{FeedItem, FeedQuery, Reason};
 pub use filter::Filter;

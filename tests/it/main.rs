@@ -12,4 +12,7 @@ mod plans;
 mod schema;
 mod support;
 
+mod append;
+mod conformance;
+mod follow;
 mod writer;

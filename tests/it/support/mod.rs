@@ -11,7 +11,8 @@ pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, bare_database, database};
 pub(crate) use own::OwnCluster;
 pub(crate) use store::{
-    append, append_all, day, ids, page, public, resource, runtime, set_audience, walk, walk_feed,
+    append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
+    walk, walk_feed,
 };
 
 use tokio_postgres::Client;

@@ -9,6 +9,7 @@ use gesta::{
     Action, ActionId, Audience, Context, FeedQuery, NewAction, Page, Reader, Receipt, Registry,
     ResourceRef, Store, StreamQuery, Tenant,
 };
+use tokio_postgres::Client;
 
 use super::TestDb;
 
@@ -92,6 +93,14 @@ pub(crate) async fn set_audience(store: &Store, ctx: &Context, id: ActionId, now
     let told = store.set_audience(&tx, ctx, id, now).await.expect("changed");
     assert!(matches!(told, Receipt::Appended(_)));
     tx.commit().await.expect("committed");
+}
+
+/// Returns when a backend waits for another transaction.
+pub(crate) async fn until_waiting(admin: &Client, backend: i32) {
+    let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)";
+    while !admin.query_one(sql, &[&backend]).await.expect("the locks").get::<_, bool>(0) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The items of a page.
