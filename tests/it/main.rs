@@ -8,6 +8,7 @@ mod append_only;
 mod harness;
 mod migrate;
 mod partitions;
+mod plans;
 mod schema;
 mod support;
 
