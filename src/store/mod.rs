@@ -6,6 +6,9 @@
 
 mod append;
 mod clock;
+mod copy;
+mod import;
+mod load;
 mod migrate;
 mod retry;
 mod rows;
@@ -17,6 +20,10 @@ use deadpool_postgres::Pool;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
+pub use import::{
+    ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
+    ImportReport,
+};
 pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
 pub use writer::{WriteError, Writer};
 

@@ -3,4 +3,5 @@
 
 mod support;
 
+mod import;
 mod writer;
