@@ -7,7 +7,10 @@
 mod append;
 mod clock;
 mod connect_error;
+mod copy;
 mod dsn;
+mod import;
+mod load;
 mod migrate;
 mod migrate_error;
 mod pool;
@@ -21,6 +24,10 @@ mod writer;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
 pub use connect_error::{ConnectError, Reason};
+pub use import::{
+    ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
+    ImportReport,
+};
 #[doc(hidden)]
 pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};

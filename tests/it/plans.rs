@@ -30,16 +30,36 @@ async fn dump() {
     ];
     for (name, query) in q {
         let (page, plan) = db.plan(query.page(&reader)).await;
-        println!("==== {name} older: {} items, {} buffers\n{}", page.items.len(), plan.buffers(), plan.text());
+        println!(
+            "==== {name} older: {} items, {} buffers\n{}",
+            page.items.len(),
+            plan.buffers(),
+            plan.text()
+        );
         let (page, plan) = db.plan(query.clone().from(page.newer).page(&reader)).await;
-        println!("==== {name} newer: {} items, {} buffers\n{}", page.items.len(), plan.buffers(), plan.text());
+        println!(
+            "==== {name} newer: {} items, {} buffers\n{}",
+            page.items.len(),
+            plan.buffers(),
+            plan.text()
+        );
     }
     for who in ["user:many", "user:few", "user:silent"] {
         let query = FeedQuery::new(&resource(who));
         let (page, plan) = db.plan(query.page(&reader)).await;
-        println!("==== feed {who} older: {} items, {} buffers\n{}", page.items.len(), plan.buffers(), plan.text());
+        println!(
+            "==== feed {who} older: {} items, {} buffers\n{}",
+            page.items.len(),
+            plan.buffers(),
+            plan.text()
+        );
         let (page, plan) = db.plan(query.clone().from(page.newer).page(&reader)).await;
-        println!("==== feed {who} newer: {} items, {} buffers\n{}", page.items.len(), plan.buffers(), plan.text());
+        println!(
+            "==== feed {who} newer: {} items, {} buffers\n{}",
+            page.items.len(),
+            plan.buffers(),
+            plan.text()
+        );
     }
     let (edges, plan) = db.plan(FollowQuery::following(&resource("user:many")).list(&reader)).await;
     println!("==== following: {} edges, {} buffers\n{}", edges.len(), plan.buffers(), plan.text());

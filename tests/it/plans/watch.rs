@@ -81,7 +81,8 @@ async fn fill() -> Filled {
     }
     admin.batch_execute(&WATCH.replace('$', db.name())).await.expect("auto_explain is there");
     let plans = Plans::default();
-    let manager = Manager::from_connect(db.config("gesta_app"), plans.clone(), ManagerConfig::default());
+    let manager =
+        Manager::from_connect(db.config("gesta_app"), plans.clone(), ManagerConfig::default());
     let pool = Pool::builder(manager).max_size(1).build().expect("a pool");
     Filled { _db: db, store: Store::new(pool), plans, one: tokio::sync::Mutex::new(()) }
 }
@@ -92,7 +93,10 @@ impl Filled {
     }
 
     /// What a call reads, and the plan of its last statement.
-    pub(super) async fn plan<T>(&self, call: impl Future<Output = Result<T, gesta::QueryError>>) -> (T, Plan) {
+    pub(super) async fn plan<T>(
+        &self,
+        call: impl Future<Output = Result<T, gesta::QueryError>>,
+    ) -> (T, Plan) {
         let _one = self.one.lock().await;
         self.plans.take();
         let read = match call.await {
@@ -159,7 +163,22 @@ impl Plan {
             use std::fmt::Write;
             let s = |k: &str| node[k].as_str().unwrap_or_default().to_owned();
             let n = |k: &str| node[k].as_f64().unwrap_or_default();
-            writeln!(text, "{}{} {} {} {} {} rows={} loops={} buf={} removed={} est={}", "  ".repeat(depth), s("Subplan Name"), s("Node Type"), s("Relation Name"), s("Index Name"), s("Scan Direction"), n("Actual Rows"), n("Actual Loops"), n("Shared Hit Blocks")+n("Shared Read Blocks"), n("Rows Removed by Filter"), n("Plan Rows")).expect("s");
+            writeln!(
+                text,
+                "{}{} {} {} {} {} rows={} loops={} buf={} removed={} est={}",
+                "  ".repeat(depth),
+                s("Subplan Name"),
+                s("Node Type"),
+                s("Relation Name"),
+                s("Index Name"),
+                s("Scan Direction"),
+                n("Actual Rows"),
+                n("Actual Loops"),
+                n("Shared Hit Blocks") + n("Shared Read Blocks"),
+                n("Rows Removed by Filter"),
+                n("Plan Rows")
+            )
+            .expect("s");
             for child in node["Plans"].as_array().into_iter().flatten() {
                 walk(child, depth + 1, text);
             }
