@@ -20,6 +20,7 @@ mod say;
 mod select;
 mod session;
 mod show;
+mod stats;
 mod when;
 
 use std::io;
@@ -114,6 +115,9 @@ enum Command {
     /// List what is new for a follower, and why
     #[command(before_help = feed::EXAMPLES)]
     Feed(feed::Args),
+    /// Count actions: by verb, actor, type, source, outcome and time
+    #[command(before_help = stats::EXAMPLES)]
+    Stats(stats::Args),
     /// Print completions for a shell
     #[command(before_help = completion::EXAMPLES)]
     Completion(completion::Args),
@@ -190,6 +194,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Emit(args) => emit::run(*args, session).await,
         Command::Follow(args) => follow::run(args, session).await,
         Command::Feed(args) => feed::run(args, session).await,
+        Command::Stats(args) => stats::run(args, session).await,
         Command::Completion(args) => Ok(completion::run(&args)?),
     }
 }

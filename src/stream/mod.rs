@@ -12,6 +12,7 @@ mod page;
 pub mod query;
 mod reader;
 mod row;
+pub mod stats;
 
 pub(crate) use cursor::Direction;
 pub use cursor::{Cursor, CursorError};
@@ -21,3 +22,4 @@ pub use follow::{Edge, Follow, FollowQuery, Role};
 pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
 pub use reader::{QueryError, Reader};
+pub use stats::{Facet, Period, StatsQuery};
