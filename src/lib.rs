@@ -6,6 +6,7 @@ pub mod resource;
 pub mod context;
 pub mod action;
 pub mod registry;
+pub mod import;
 pub mod store;
 pub mod stream;
 #[cfg(feature = "local")]

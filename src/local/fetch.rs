@@ -140,7 +140,29 @@ fn last_line(output: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
+
     use super::*;
+
+    #[test]
+    fn what_was_fetched_under_a_strict_umask_is_opened_to_the_servers_user() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
+        };
+        let [bin, program, text] =
+            ["bin", "bin/postgres", "bin/README"].map(|n| dir.path().join(n));
+        fs::create_dir(&bin).expect("a folder");
+        fs::write(&program, "").expect("a file");
+        fs::write(&text, "").expect("a file");
+        set(&bin, 0o700);
+        set(&program, 0o700);
+        set(&text, 0o600);
+        open_to_all(dir.path()).expect("it is ours");
+        let modes = [dir.path(), &bin, &program, &text]
+            .map(|path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777);
+        assert_eq!(modes, [0o755, 0o755, 0o755, 0o644]);
+    }
 
     #[test]
     fn only_the_pinned_wheel_is_asked_for_and_every_file_has_a_hash() {

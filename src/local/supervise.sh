@@ -7,7 +7,11 @@ ours() {
 watch() {
   trap '' HUP INT TERM
   while read -r word; do printf '%s\n' "$word" >"$answer"; done
-  if ours; then kill -INT "$server"; fi
+  for try in 1 2; do
+    if ours; then kill -INT "$server"; fi
+    exec 0</dev/null
+    sleep 1
+  done
 }
 if [ "$server" = new ]; then
   server=$$

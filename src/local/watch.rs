@@ -19,8 +19,10 @@
 //!
 //! If the watcher itself is killed, nobody reads the FIFO any more and opening it fails (`ENXIO`):
 //! the next process that starts or joins gives the server a new watcher. It is the same FIFO, so the
-//! users of the old watcher count for the new one. There is no time at which an old watcher could
-//! still stop a server that has a new one, since it sends its signal before it closes the FIFO.
+//! users of the old watcher count for the new one. An old watcher does not stop a server that has a
+//! new one, since it sends its signal before it closes the FIFO, and a server that has got the signal
+//! takes no connection. (It sends the signal a second time, in case the server was so young that it
+//! ignored the first.)
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -80,6 +82,7 @@ pub(super) async fn join(home: &Home, deadline: Instant) -> Result<Watched, Loca
     let word = random_word()?;
     // One write of less than PIPE_BUF bytes: two newcomers' words are never mixed. If it fails, the
     // watcher has just gone, or has not read for so long that the pipe is full; the loop tells.
+    // (Rust programs ignore SIGPIPE; one that restores its default must not do so before this.)
     let _ = pipe.write_all(format!("{word}\n").as_bytes());
     let answer = socket::current(home).join("joined");
     loop {

@@ -85,11 +85,14 @@ macro_rules! recent_of {
     };
 }
 
-/// `$7` and `$8` are the follower, `$9` the flag, `$10` says whether the follower's own actions count, `$11` and `$12`
-/// are the two limits above. `first` is the edge that is entered first: the newest id to older, the oldest to newer.
+/// Both directions. `$7` and `$8` are the follower, `$9` is the flag, `$10` says whether the follower's own actions count,
+/// `$11` and `$12` are the two limits above. `rest` says where step 1 ended and whether step 2 is wanted; `head` and
+/// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. Heads are
+/// three times a page, because an action stands in up to three streams; where that is not enough, the threshold says
+/// how far the rows are complete.
 macro_rules! feed {
-    ($name:literal, $order:literal, $back:literal, $near:literal, $far:literal, $end:literal, $until:literal,
-        $start:literal) => {
+    ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $until:literal,
+        $reaching:literal) => {
         concat!(
             "-- stream::feed::", $name, "
 WITH edge AS MATERIALIZED (
@@ -120,12 +123,16 @@ WITH edge AS MATERIALIZED (
     ) AS h
     ORDER BY h.id ", $order, "
     LIMIT $4 * 3
+), nearest AS MATERIALIZED (
+    SELECT DISTINCT id FROM head ORDER BY id ", $order, " LIMIT $4
 ), threshold AS MATERIALIZED (
-    SELECT CASE WHEN count(*) >= $4 * 3 THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id FROM head
+    SELECT CASE WHEN count(*) = $4 OR (SELECT count(*) FROM head) = $4 * 3
+        THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id
+    FROM nearest
 ), item AS (
     SELECT id, n FROM found
     UNION ALL
-    ", all_roles!("i.id, e.n", "head AS h JOIN edge AS e USING (n)", $near, $until, $order, "$4"), "
+    ", all_roles!("i.id, e.n", $reaching, $near, $until, $order, "$4"), "
 ), top AS MATERIALIZED (
     SELECT i.id, jsonb_agg(jsonb_build_object('role', e.role, 'type', e.type, 'id', e.id, 'flag', e.flag,
         'verbs', e.verbs, 'since', e.since) ORDER BY e.n) AS reasons
@@ -152,21 +159,21 @@ const OLDER: &str = feed!(
     "older",
     "DESC",
     "ASC",
+    "$3",
     "< (SELECT bound FROM rest)",
     ">= $2",
-    "",
     ">= coalesce((SELECT id FROM threshold), $2)",
-    "$3"
+    "(SELECT n FROM head WHERE id >= coalesce((SELECT id FROM threshold), $2)) AS h JOIN edge AS e USING (n)"
 );
 const NEWER: &str = feed!(
     "newer",
     "ASC",
     "DESC",
+    "$2",
     "> (SELECT bound FROM rest)",
     "< $3",
-    "",
     "<= coalesce((SELECT id FROM threshold), $3)",
-    "$2"
+    "(SELECT n FROM head WHERE id <= coalesce((SELECT id FROM threshold), $3)) AS h JOIN edge AS e USING (n)"
 );
 
 /// Why an item is in a feed.

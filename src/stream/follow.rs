@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::reader::{Plan, QueryError, Reader};
-use crate::action::NewAction;
+use crate::action::{NewAction, VERB_LEN_MAX, is_verb};
 use crate::context::Context;
 use crate::error::quote;
 use crate::resource::{Named, Resource, ResourceId, ResourceRef, ResourceType};
@@ -20,6 +20,8 @@ use crate::store::{AppendError, Failure, Store, failed};
 
 /// Bytes of a flag.
 pub const FLAG_LEN_MAX: usize = 63;
+/// Verbs that one edge asks for; each travels with every item of a feed.
+pub const VERBS_MAX: usize = 100;
 /// Edges of one list.
 pub const EDGES_MAX: usize = 10_000;
 
@@ -113,6 +115,18 @@ pub enum FollowError {
         /// What was given, cut and quoted.
         given: String,
     },
+    /// One of the verbs cannot be one.
+    #[error("verb {given} is refused; give 1 to {VERB_LEN_MAX} bytes without control characters")]
+    Verb {
+        /// What was given, cut and quoted.
+        given: String,
+    },
+    /// More verbs than an edge may ask for.
+    #[error("{given} verbs are refused; give up to {VERBS_MAX}, or none for all")]
+    Verbs {
+        /// How many were given.
+        given: usize,
+    },
     /// No role was named, so nothing could ever be shown.
     #[error("no role is named; name one or more of actor, object and target")]
     NoRole,
@@ -194,7 +208,13 @@ impl Follow {
     /// In these roles.
     #[must_use]
     pub fn roles(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
-        self.roles = roles.into_iter().collect();
+        // Named twice it would be two reasons.
+        self.roles.clear();
+        for role in roles {
+            if !self.roles.contains(&role) {
+                self.roles.push(role);
+            }
+        }
         self
     }
 
@@ -227,11 +247,22 @@ impl Follow {
     }
 
     fn check(&self) -> Result<(), FollowError> {
-        if self.flag.len() > FLAG_LEN_MAX || self.flag.chars().any(char::is_control) {
-            return Err(FollowError::Flag { given: quote(&self.flag) });
+        check_flag(&self.flag)?;
+        if self.verbs.len() > VERBS_MAX {
+            return Err(FollowError::Verbs { given: self.verbs.len() });
+        }
+        if let Some(verb) = self.verbs.iter().find(|verb| !is_verb(verb)) {
+            return Err(FollowError::Verb { given: quote(verb) });
         }
         if self.roles.is_empty() { Err(FollowError::NoRole) } else { Ok(()) }
     }
+}
+
+fn check_flag(flag: &str) -> Result<(), FollowError> {
+    if flag.len() > FLAG_LEN_MAX || flag.chars().any(char::is_control) {
+        return Err(FollowError::Flag { given: quote(flag) });
+    }
+    Ok(())
 }
 
 /// `following`, or the flag: what stands behind `started` and `stopped`.
@@ -244,7 +275,7 @@ impl Store {
     /// second time.
     ///
     /// # Errors
-    /// When the flag or the roles cannot be stored, or the database fails; then the transaction is lost.
+    /// When the flag, the verbs or the roles cannot be stored, or the database fails; then the transaction is lost.
     ///
     /// # Cancel safety
     /// Dropped, part of it may have run: roll `tx` back.
@@ -284,7 +315,7 @@ impl Store {
     /// none is no error. Each is told by an action.
     ///
     /// # Errors
-    /// When the database fails; then the transaction is lost.
+    /// When the flag cannot be one, or the database fails; then the transaction is lost.
     ///
     /// # Cancel safety
     /// Dropped, part of it may have run: roll `tx` back.
@@ -296,6 +327,7 @@ impl Store {
         followed: &(impl Resource + ?Sized),
         flag: &str,
     ) -> Result<usize, FollowError> {
+        check_flag(flag)?;
         let (follower, followed) = (follower.to_named(), followed.to_named());
         let (a, b) = (&follower.resource, &followed.resource);
         let params: [&(dyn ToSql + Sync); 6] = [

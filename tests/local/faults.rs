@@ -1,13 +1,15 @@
 //! Crashes: of the starter half-way, of the server, of its watcher, and what they leave behind.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use gesta::local::{LocalError, Options, Search, Server};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Uid, User, mkfifo};
+use nix::unistd::{Pid, Uid, User, mkfifo};
 
 use crate::room::{Process, Room, connect, one, open_to_all, options, write_program};
 
@@ -37,7 +39,7 @@ async fn starter_killed_during_initdb_leaves_a_home_that_starts_when_initdb_has_
     fs::set_permissions(&begun, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("mode");
     let script = format!(
         "while [ \"$1\" != -D ]; do shift; done\nmkdir \"$2/base\"\necho begun >{}\n\
-         read -r word <{}\n[ -d \"$2/base\" ] || echo lost >{}",
+         read -r word <{}\n[ -d \"$2/base\" ] && word=undisturbed\necho $word >{}",
         begun.display(),
         gate.display(),
         begun.display(),
@@ -46,11 +48,13 @@ async fn starter_killed_during_initdb_leaves_a_home_that_starts_when_initdb_has_
     let starter = Process::with_programs(&room.home, &programs);
     assert_eq!(fs::read_to_string(&begun).expect("a sign"), "begun\n");
     starter.signal(Signal::SIGKILL);
-    // The next one waits, since the orphan still writes.
-    let next = Process::begin(&room.home);
-    assert!(room.home.path().join("data.new/base").exists());
+    // The next one waits, since the orphan still writes. A start takes less than this.
+    let mut next = std::pin::pin!(room.start());
+    let early = tokio::time::timeout(Duration::from_secs(3), &mut next).await;
+    assert!(early.is_err(), "it did not wait");
     fs::write(&gate, "go\n").expect("the orphan waits");
-    assert_eq!(next.hear(), "started");
+    assert_eq!(fs::read_to_string(&begun).expect("a sign"), "undisturbed\n");
+    assert!(!next.await.joined());
 }
 
 #[tokio::test]
@@ -77,6 +81,52 @@ async fn server_that_lost_its_watcher_is_adopted_and_stops_after_its_last_user()
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
+async fn watcher_outlives_the_signals_that_end_a_session() {
+    let room = Room::new();
+    let server = room.start().await;
+    let watchers = room.watchers();
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        kill(watchers[0], signal).expect("it lives");
+    }
+    // It still answers a newcomer.
+    let guest = room.start().await;
+    assert_eq!(room.watchers(), watchers);
+    drop((guest, server));
+    room.wait_until_stopped();
+    room.assert_clean().await;
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn watcher_that_does_not_answer_is_an_error_and_not_a_second_watcher() {
+    let room = Room::new();
+    let _server = room.start().await;
+    let watchers = room.watchers();
+    kill(watchers[0], Signal::SIGSTOP).expect("it lives");
+    let impatient = options().wait_max(Duration::from_millis(200));
+    let error = Server::start(&room.home, &impatient).await.expect_err("it is stopped");
+    assert!(matches!(error, LocalError::TooSlow { .. }), "{error}");
+    assert_eq!(room.watchers(), watchers);
+    kill(watchers[0], Signal::SIGCONT).expect("it lives");
+    assert!(room.start().await.joined());
+}
+
+#[tokio::test]
+async fn server_of_another_home_is_not_mistaken_for_ours() {
+    let (ours, theirs) = (Room::new(), Room::new());
+    let (server, other) = (ours.start().await, theirs.start().await);
+    let path = ours.home.data().join("postmaster.pid");
+    let text = fs::read_to_string(&path).expect("a running server");
+    let [run, other_run] =
+        [&server, &other].map(|server| server.socket_dir().display().to_string());
+    fs::write(&path, text.replace(&run, &other_run)).expect("a misleading file");
+    let error = Server::start(&ours.home, &options()).await.expect_err("it is another one");
+    assert!(matches!(error, LocalError::OtherServer { .. }), "{error}");
+    fs::write(&path, text).expect("the right file");
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
 async fn last_user_stops_the_server_itself_when_its_watcher_is_gone() {
     let room = Room::new();
     let server = room.start().await;
@@ -94,7 +144,7 @@ async fn killed_server_is_recovered_also_while_one_of_its_backends_lingers() {
     client.batch_execute("CREATE TABLE kept AS SELECT 1 AS x").await.expect("a table");
     let row = client.query_one("SELECT pg_backend_pid()", &[]).await.expect("a row");
     // A stopped process notices nothing, and holds the shared memory.
-    let backend = nix::unistd::Pid::from_raw(row.get(0));
+    let backend = Pid::from_raw(row.get(0));
     kill(backend, Signal::SIGSTOP).expect("it lives");
     kill(room.postmaster(), Signal::SIGKILL).expect("it lives");
     let again = room.start().await;
@@ -123,7 +173,7 @@ async fn stale_process_id_that_somebody_else_has_by_now_is_no_hindrance() {
     let (_, rest) = left.split_once('\n').expect("more lines");
     for path in [&pid_file, &socket_lock] {
         fs::write(path, format!("{}\n{rest}", stranger.0.id())).expect("a stale file");
-        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&data).expect("the data"));
+        let owner = fs::metadata(&data).expect("the data").uid();
         chown(path, Some(owner), None).expect("a new owner");
     }
     let server = room.start().await;
@@ -131,7 +181,7 @@ async fn stale_process_id_that_somebody_else_has_by_now_is_no_hindrance() {
     assert_eq!(one(&connect(&server).await).await, 1);
     drop(server);
     room.wait_until_stopped();
-    assert!(kill(nix::unistd::Pid::from_raw(stranger.0.id().cast_signed()), None).is_ok());
+    assert!(kill(Pid::from_raw(stranger.0.id().cast_signed()), None).is_ok());
 }
 
 #[tokio::test]
@@ -150,7 +200,7 @@ async fn server_of_somebody_else_on_the_same_data_is_left_alone() {
     assert!(lines.any(|line| line.contains("ready to accept connections")));
     let error = Server::start(&room.home, &options()).await.expect_err("it is taken");
     assert!(matches!(error, LocalError::Foreign { .. }), "{error}");
-    let pid = nix::unistd::Pid::from_raw(foreign.id().cast_signed());
+    let pid = Pid::from_raw(foreign.id().cast_signed());
     assert_eq!(room.postmaster(), pid, "its lock file is still there");
     kill(pid, Signal::SIGINT).expect("it lives");
     foreign.wait().expect("it ends");
@@ -167,11 +217,30 @@ async fn server_that_cannot_start_says_why_with_the_words_of_its_log() {
     assert!(text.contains("home/log"), "{text}");
 }
 
+#[tokio::test]
+async fn server_that_misses_the_first_signal_is_stopped_by_the_second() {
+    let room = Room::new();
+    let dir = room.path().join("bin");
+    fs::create_dir(&dir).expect("a folder");
+    open_to_all(&dir);
+    write_program(&dir.join("pg_ctl"), "exit 1");
+    let initdb = "while [ \"$1\" != -D ]; do shift; done\necho 16 >\"$2/PG_VERSION\"";
+    write_program(&dir.join("initdb"), initdb);
+    let deaf = "[ \"$1\" = --version ] && echo 'postgres (PostgreSQL) 16.2' && exit\n\
+        trap 'trap - INT' INT\nwhile :; do sleep 1 & wait; done";
+    write_program(&dir.join("postgres"), deaf);
+    let options = Options::new(Search::new(Some(dir), "".into()));
+    let options = options.wait_max(Duration::from_millis(300));
+    let error = Server::start(&room.home, &options).await.expect_err("it is never ready");
+    assert!(matches!(error, LocalError::TooSlow { .. }), "{error}");
+    room.wait_until_stopped();
+}
+
 /// A process of the data's owner that is no server.
 struct Stranger(std::process::Child);
 
 impl Stranger {
-    fn new(data: &std::path::Path) -> Self {
+    fn new(data: &Path) -> Self {
         let mut command = as_owner_of(data, Command::new("cat"));
         Self(command.stdin(Stdio::piped()).spawn().expect("a process"))
     }
@@ -184,8 +253,8 @@ impl Drop for Stranger {
     }
 }
 
-fn as_owner_of(data: &std::path::Path, mut command: Command) -> Command {
-    let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata(data).expect("the data"));
+fn as_owner_of(data: &Path, mut command: Command) -> Command {
+    let uid = fs::metadata(data).expect("the data").uid();
     let user = User::from_uid(Uid::from_raw(uid)).expect("users").expect("the owner");
     if Uid::effective().is_root() {
         command.uid(uid).gid(user.gid.as_raw()).current_dir("/");
@@ -194,7 +263,7 @@ fn as_owner_of(data: &std::path::Path, mut command: Command) -> Command {
 }
 
 /// A folder with the real server and an `initdb` of our own.
-async fn stand_in_programs(room: &Room, initdb: &str) -> std::path::PathBuf {
+async fn stand_in_programs(room: &Room, initdb: &str) -> PathBuf {
     let real = gesta::local::Binaries::find(&room.home, &crate::room::search()).await;
     let real = real.expect("an installed server");
     let dir = room.path().join("bin");

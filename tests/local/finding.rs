@@ -43,20 +43,22 @@ async fn tool_that_cannot_fetch_is_quoted() {
 #[tokio::test]
 async fn hidden_postgresql_is_fetched_and_runs_and_is_not_fetched_again() {
     let room = Room::new();
+    // `PATH` without PostgreSQL, and with a `pg_config` that finds none.
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let without_places = gesta::local::Search { path, ..search_in(Path::new("")) };
-    let fetching = gesta::local::Search { fetch: Fetch::IfNeeded, ..without_places.clone() };
+    let kept = std::env::split_paths(&path).filter(|dir| !dir.join("postgres").exists());
+    let hiding = programs(&room, "hiding", &[("pg_config", "exit 1")]);
+    let path = std::env::join_paths(std::iter::once(hiding).chain(kept)).expect("a path");
+    let hidden = gesta::local::Search { path, ..search_in(Path::new("")) };
+    let fetching = gesta::local::Search { fetch: Fetch::IfNeeded, ..hidden.clone() };
     let server = match Server::start(&room.home, &Options::new(fetching)).await {
         Err(error @ LocalError::NotFound { .. }) => return eprintln!("skipped: {error}"),
         server => server.expect("the fetched server starts"),
     };
-    if !server.binaries().dir().starts_with(room.home.path()) {
-        return eprintln!("skipped: PATH has PostgreSQL");
-    }
+    assert!(server.binaries().dir().starts_with(room.home.path()));
     assert_eq!(server.binaries().major(), 18);
     assert!(show(&connect(&server).await, "server_version").await.starts_with("18.6"));
     server.stop().await.expect("it stops");
-    let found = Binaries::find(&room.home, &without_places).await.expect("it is still there");
+    let found = Binaries::find(&room.home, &hidden).await.expect("it is still there");
     assert_eq!(found.major(), 18);
 }
 

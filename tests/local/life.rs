@@ -1,9 +1,12 @@
 //! Starting, sharing and leaving, and what the server runs with.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use gesta::local::{Left, MAJOR_MIN, Options, Server};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use tokio::time::timeout;
 
 use crate::room::{Process, Room, connect, one, options, search, show};
 
@@ -117,6 +120,21 @@ async fn server_is_stopped_in_good_order_when_its_only_user_is_terminated_or_kil
 }
 
 #[tokio::test]
+async fn interrupt_at_the_terminal_is_for_the_process_and_not_for_the_server() {
+    let room = Room::new();
+    let starter = Process::begin_with(&room.home, |command| {
+        command.process_group(0);
+    });
+    starter.hear();
+    let guest = room.start().await;
+    let client = connect(&guest).await;
+    // Ctrl-C goes to the whole group.
+    starter.signal_group(Signal::SIGINT);
+    assert_eq!(one(&client).await, 1);
+    assert!(room.start().await.joined());
+}
+
+#[tokio::test]
 async fn processes_that_start_at_once_on_an_empty_home_all_get_one_server() {
     let room = Room::new();
     let mut processes: Vec<_> = (0..3).map(|_| Process::begin(&room.home)).collect();
@@ -129,21 +147,49 @@ async fn processes_that_start_at_once_on_an_empty_home_all_get_one_server() {
     }
 }
 
-/// Plays the race between the watcher that sees the last user go and a newcomer.
 #[tokio::test]
 async fn newcomer_has_a_lasting_server_even_while_the_last_user_leaves() {
     let room = Room::new();
     let mut last = Some(Process::start(&room.home));
-    for round in 0..30 {
+    for round in 0..20 {
         // Both happen at the same time; which is first differs from round to round.
         let leaving = last.take();
         let left = std::thread::spawn(move || drop(leaving));
-        let newcomer = Process::start(&room.home);
+        let mut newcomer = Process::start(&room.home);
         left.join().expect("it leaves");
-        let mut newcomer = newcomer;
         newcomer.tell("ask");
         assert_eq!(newcomer.hear(), "1", "round {round}");
         last = Some(newcomer);
+    }
+}
+
+/// Plays the race between a newcomer and the watcher that has seen the last user go: the watcher is
+/// stopped at ever later moments, among them the one before it stops the server.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn newcomer_is_not_let_in_by_a_watcher_that_is_about_to_stop_the_server() {
+    let room = Room::new();
+    let mut server = room.start().await;
+    for round in 0..40 {
+        let watcher = room.watchers()[0];
+        drop(server);
+        let leaving = Instant::now();
+        while leaving.elapsed() < Duration::from_micros(30 * round) {}
+        let stopped = kill(watcher, Signal::SIGSTOP).is_ok();
+        let mut start = std::pin::pin!(room.start());
+        // Whoever lets us in while it is stopped has not asked it.
+        let early = timeout(Duration::from_millis(60), &mut start).await;
+        if stopped {
+            kill(watcher, Signal::SIGCONT).ok();
+        }
+        server = match early {
+            Ok(server) => server,
+            Err(_) => start.await,
+        };
+        let (before, again) = (room.postmaster(), room.start().await);
+        assert!(again.joined(), "round {round}: the server was about to stop");
+        assert_eq!(one(&connect(&server).await).await, 1, "round {round}");
+        assert_eq!(room.postmaster(), before, "round {round}: it is another server by now");
     }
 }
 

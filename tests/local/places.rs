@@ -22,6 +22,18 @@ async fn socket_folder_is_open_to_the_servers_user_only() {
 }
 
 #[tokio::test]
+async fn folder_may_have_any_name() {
+    let room = Room::new();
+    let home = Home::at(room.home.path().join("it's a \"name\", $HOME"));
+    let server = Server::start(&home, &options()).await.expect("it starts");
+    assert_eq!(one(&connect(&server).await).await, 1);
+    let guest = Server::start(&home, &options()).await.expect("it is joined");
+    assert!(guest.joined());
+    drop(server);
+    guest.stop().await.expect("it stops");
+}
+
+#[tokio::test]
 async fn long_path_gets_a_short_socket_folder_which_is_used_again() {
     let room = Room::new();
     let home = Home::at(room.home.path().join("a long name, with a comma, ".repeat(6)));

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use gesta::local::{Durability, Fetch, Home, Left, Options, Places, Search, Server};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -178,6 +178,11 @@ impl Process {
 
     pub(crate) fn signal(mut self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it lives");
+        self.child.wait().expect("it ends");
+    }
+
+    pub(crate) fn signal_group(mut self, signal: Signal) {
+        killpg(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it lives");
         self.child.wait().expect("it ends");
     }
 }
