@@ -56,7 +56,6 @@ pub(crate) struct Session {
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) reader: Reader,
-    pub(crate) target: String,
     _server: Option<Server>,
 }
 
@@ -88,7 +87,7 @@ impl Session {
         let store = Store::new(pool);
         // Whoever has the database's credentials sees all of the tenant; `--label` narrows it.
         let reader = Reader::new(&store, self.tenant.clone()).auditor();
-        Ok(Database { store, reader, target: endpoint.to_string(), _server: server })
+        Ok(Database { store, reader, _server: server })
     }
 
     /// Starts or joins the private server; the first time takes some seconds, which is worth a word.

@@ -20,7 +20,10 @@ mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
+#[cfg(feature = "cli")]
+pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
+pub use dsn::libpq_variables;
 #[doc(hidden)]
 pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
