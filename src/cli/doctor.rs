@@ -8,6 +8,7 @@ mod schema;
 
 use serde::Serialize;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::exit::Code;
 use super::layout::{BAD, DOUBTFUL, FAINT, GOOD, Line, PLAIN, write_row};
@@ -63,6 +64,9 @@ impl Check {
 
     /// A check that could not be made.
     fn unknown(check: &'static str, error: &tokio_postgres::Error) -> Self {
+        if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+            return Self::fail(check, format!("not known: {}", chain(error)), "see above");
+        }
         let fix = "run it with a user that may look, such as the one who migrates";
         Self::warn(check, format!("not known: {}", chain(error)), fix)
     }

@@ -25,14 +25,14 @@ ORDER BY w.n";
 /// What somebody may do to the log that nobody should.
 const GRANTS: &str = concat!(
     "-- cli::doctor::grants
-SELECT role.rolname || ' may ' || lower(right.name) || ' ' || relation.oid::regclass AS grant_text
+SELECT role.rolname || ' may ' || lower(privilege.name) || ' ' || relation.oid::regclass AS grant_text
 FROM (",
     relations!(),
     ") AS relation
 CROSS JOIN pg_roles AS role
-CROSS JOIN unnest('{UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS right (name)
+CROSS JOIN unnest('{UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege (name)
 WHERE role.rolname IN ('gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_user') AND NOT role.rolsuper
-    AND has_table_privilege(role.oid, relation.oid, right.name)
+    AND has_table_privilege(role.oid, relation.oid, privilege.name)
 UNION ALL
 SELECT role.rolname || ' lacks insert on gesta.action'
 FROM pg_roles AS role
