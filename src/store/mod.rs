@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] is a pool of connections with a registry and a clock. [`Store::append`] writes in the caller's
 //! transaction; [`Writer`] gathers the appends of many callers into shared commits; [`Store::import`] loads files.
-//! Start reading at [`append`].
+//! Start reading at `append.rs`.
 
 mod append;
 mod clock;

@@ -15,3 +15,4 @@ mod append;
 mod conformance;
 mod follow;
 mod writer;
+mod examples;
