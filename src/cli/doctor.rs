@@ -13,10 +13,10 @@ use tokio_postgres::error::SqlState;
 use super::exit::Code;
 use super::layout::{BAD, DOUBTFUL, FAINT, GOOD, Line, PLAIN, write_row};
 use super::output::{Format, Out};
-use super::session::{Session, admin};
+use super::session::Session;
 use crate::config::Place;
 use crate::error::chain;
-use crate::local::Server;
+use crate::local::{DATABASE, Server, admin};
 use crate::store::{Endpoint, MigrationStatus, migration_status};
 
 pub(super) const EXAMPLES: &str = "\
@@ -171,7 +171,7 @@ async fn connect(session: &Session, place: &Place) -> anyhow::Result<Patient> {
             // Why it failed, the check of the migrations tells.
             let _ = crate::store::migrate(&mut client).await;
             let endpoint =
-                Endpoint::from(server.config(server.superuser(), super::session::DATABASE));
+                Endpoint::from(server.config(server.superuser(), DATABASE));
             Ok(Patient { client, endpoint, server: Some(server) })
         }
         Place::Url { endpoint, .. } => {
@@ -213,7 +213,7 @@ async fn login(endpoint: &Endpoint, place: &Place, server: Option<&Server>) -> C
     let role = super::session::Role::App.name();
     let options = crate::store::PoolOptions::default().size(1);
     let (endpoint, options) = match server {
-        Some(server) => (server.config(role, super::session::DATABASE).into(), options),
+        Some(server) => (server.config(role, DATABASE).into(), options),
         None => (endpoint.clone(), options.role(role)),
     };
     match (endpoint.pool(&options).await, place) {

@@ -7,9 +7,9 @@ use tokio_postgres::Client;
 use super::exit::Code;
 use super::output::Out;
 use super::say;
-use super::session::{Session, admin};
+use super::session::Session;
 use crate::config::Place;
-use crate::local::Server;
+use crate::local::{Server, admin};
 use crate::store::{migrate, migration_sql, migration_status};
 
 pub(super) const EXAMPLES: &str = "\

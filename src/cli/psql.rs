@@ -15,9 +15,9 @@ use tokio_postgres::Client;
 
 use super::exit::{Code, Told};
 use super::say;
-use super::session::{DATABASE, Session, admin, is_member};
+use super::session::{Session, is_member};
 use crate::config::{Environment, Place};
-use crate::local::Server;
+use crate::local::{DATABASE, Server, admin};
 use crate::resource::Tenant;
 use crate::store::{Endpoint, PoolOptions, libpq_variables, migrate};
 

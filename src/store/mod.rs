@@ -7,7 +7,10 @@
 mod append;
 mod clock;
 mod connect_error;
+mod copy;
 mod dsn;
+mod import;
+mod load;
 mod migrate;
 mod migrate_error;
 mod pool;
@@ -24,6 +27,10 @@ pub use clock::Now;
 pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
 pub use dsn::libpq_variables;
+pub use import::{
+    ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
+    ImportReport,
+};
 #[doc(hidden)]
 pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};

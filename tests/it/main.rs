@@ -14,5 +14,6 @@ mod support;
 mod append;
 mod conformance;
 mod follow;
+mod import;
 mod writer;
 mod examples;
