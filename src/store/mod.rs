@@ -23,7 +23,10 @@ mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
+#[cfg(feature = "cli")]
+pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
+pub use dsn::libpq_variables;
 pub use import::{
     ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
     ImportReport,
