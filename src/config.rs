@@ -184,6 +184,12 @@ impl Place {
 }
 
 impl Environment {
+    /// The first program of this name on the PATH.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        std::env::split_paths(&self.path).map(|dir| dir.join(name)).find(|path| path.is_file())
+    }
+
     /// Where to look for PostgreSQL's programs.
     #[must_use]
     pub fn search(&self) -> Search {

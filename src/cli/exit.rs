@@ -11,16 +11,17 @@ use crate::stream::QueryError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Code {
-    Ok = 0,
-    Error = 1,
-    Usage = 2,
-    NotFound = 3,
-    Permission = 4,
-    Partial = 5,
-    Connection = 7,
-    Interrupted = 130,
+    Ok,
+    Error,
+    Usage,
+    NotFound,
+    Permission,
+    Partial,
+    Connection,
+    Interrupted,
+    /// That of a program which was run.
+    Passed(u8),
 }
 
 /// The codes as they stand in every `--help`.
@@ -30,9 +31,25 @@ Exit codes:
   4 not permitted · 5 partly done (lines refused, conflicts) · 7 no connection,
   or no answer in time · 130 interrupted";
 
+impl Code {
+    fn number(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Error => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Permission => 4,
+            Self::Partial => 5,
+            Self::Connection => 7,
+            Self::Interrupted => 130,
+            Self::Passed(number) => number,
+        }
+    }
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
-        Self::from(code as u8)
+        Self::from(code.number())
     }
 }
 
@@ -138,7 +155,7 @@ mod tests {
     #[test]
     fn codes_are_those_of_the_help() {
         for code in [Code::Ok, Code::Usage, Code::NotFound, Code::Permission, Code::Partial] {
-            assert!(HELP.contains(&format!("{} ", code as u8)));
+            assert!(HELP.contains(&format!("{} ", code.number())));
         }
         assert!(HELP.contains("7 no connection") && HELP.contains("130 interrupted"));
     }

@@ -5,11 +5,14 @@
 //! are of `anyhow`; they are printed once, with all their causes.
 
 mod completion;
+mod doctor;
 mod emit;
 mod entry;
 mod exit;
 mod feed;
 mod follow;
+mod migrate;
+mod psql;
 mod layout;
 mod log;
 mod object;
@@ -20,6 +23,7 @@ mod say;
 mod select;
 mod session;
 mod show;
+mod stats;
 mod when;
 
 use std::io;
@@ -114,6 +118,18 @@ enum Command {
     /// List what is new for a follower, and why
     #[command(before_help = feed::EXAMPLES)]
     Feed(feed::Args),
+    /// Count actions: by verb, actor, type, source, outcome and time
+    #[command(before_help = stats::EXAMPLES)]
+    Stats(stats::Args),
+    /// Bring the schema of a database up to date
+    #[command(before_help = migrate::EXAMPLES)]
+    Migrate(migrate::Args),
+    /// Open PostgreSQL's prompt as an ordinary role
+    #[command(before_help = psql::EXAMPLES)]
+    Psql(psql::Args),
+    /// Check that all is in order, and say what to do where it is not
+    #[command(before_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
     /// Print completions for a shell
     #[command(before_help = completion::EXAMPLES)]
     Completion(completion::Args),
@@ -173,6 +189,10 @@ fn start(command: Command, session: Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
     runtime.block_on(async {
+        // At psql's prompt Ctrl-C is psql's.
+        if matches!(command, Command::Psql(_)) {
+            return run(command, &session).await;
+        }
         tokio::select! {
             ended = run(command, &session) => ended,
             result = tokio::signal::ctrl_c() => result.map(|()| Code::Interrupted).map_err(Into::into),
@@ -190,6 +210,10 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Emit(args) => emit::run(*args, session).await,
         Command::Follow(args) => follow::run(args, session).await,
         Command::Feed(args) => feed::run(args, session).await,
+        Command::Stats(args) => stats::run(args, session).await,
+        Command::Migrate(args) => migrate::run(args, session).await,
+        Command::Psql(args) => psql::run(args, session).await,
+        Command::Doctor(args) => doctor::run(args, session).await,
         Command::Completion(args) => Ok(completion::run(&args)?),
     }
 }

@@ -4,23 +4,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 
 use super::output::{Format, Out};
 use super::say;
 use crate::config::{Environment, Place, Secret};
-use crate::local::{Home, SUPERUSER, Server};
+use crate::local::{DATABASE, Home, Server, admin};
 use crate::resource::Tenant;
 use crate::store::{ConnectError, Endpoint, PoolOptions, Reason, Store, migrate, migration_status};
 use crate::stream::Reader;
 
-/// The database in the private server.
-pub(crate) const DATABASE: &str = "gesta";
 /// Connections of a command: one reads while others write.
 const POOL_SIZE: usize = 4;
-
-const CREATE_DATABASE: &str = "-- cli::session::create_database
-CREATE DATABASE gesta";
 
 const IS_MEMBER: &str = "-- cli::session::is_member
 SELECT coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false)";
@@ -56,7 +50,6 @@ pub(crate) struct Session {
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) reader: Reader,
-    pub(crate) target: String,
     _server: Option<Server>,
 }
 
@@ -88,7 +81,7 @@ impl Session {
         let store = Store::new(pool);
         // Whoever has the database's credentials sees all of the tenant; `--label` narrows it.
         let reader = Reader::new(&store, self.tenant.clone()).auditor();
-        Ok(Database { store, reader, target: endpoint.to_string(), _server: server })
+        Ok(Database { store, reader, _server: server })
     }
 
     /// Starts or joins the private server; the first time takes some seconds, which is worth a word.
@@ -126,24 +119,4 @@ impl Session {
 pub(crate) async fn is_member(client: &Client, role: &str) -> anyhow::Result<bool> {
     let row = client.query_one(IS_MEMBER, &[&role]).await;
     Ok(row.context("failed to look for the user's roles")?.get(0))
-}
-
-/// A superuser's connection to the private database, which is created if it is missing.
-pub(crate) async fn admin(server: &Server) -> anyhow::Result<Client> {
-    let endpoint = Endpoint::from(server.config(SUPERUSER, DATABASE));
-    match endpoint.connect().await {
-        Err(ConnectError::Failed { reason: Reason::UnknownDatabase, .. }) => {}
-        result => return Ok(result?),
-    }
-    let first = Endpoint::from(server.config(SUPERUSER, "postgres")).connect().await?;
-    match first.batch_execute(CREATE_DATABASE).await {
-        // Another process may be at it too.
-        Err(error)
-            if matches!(
-                error.code(),
-                Some(&SqlState::DUPLICATE_DATABASE | &SqlState::UNIQUE_VIOLATION)
-            ) => {}
-        result => result.context("failed to create the database `gesta`")?,
-    }
-    Ok(endpoint.connect().await?)
 }

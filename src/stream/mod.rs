@@ -14,6 +14,7 @@ mod page;
 pub mod query;
 mod reader;
 mod row;
+pub mod stats;
 
 pub(crate) use cursor::Direction;
 pub use cursor::{Cursor, CursorError};
@@ -23,3 +24,4 @@ pub use follow::{Edge, Follow, FollowQuery, Role};
 pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
 pub use reader::{QueryError, Reader};
+pub use stats::{Facet, Period, StatsQuery};

@@ -35,6 +35,8 @@ macro_rules! conditions {
     };
 }
 
+pub(super) use conditions;
+
 /// The same query for both directions.
 macro_rules! both_ways {
     ($name:literal, $($condition:tt)*) => {

@@ -5,14 +5,18 @@
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
 mod append_only;
-mod harness;
 mod migrate;
 mod partitions;
-mod plans;
 mod schema;
-mod support;
 
 mod append;
+mod import;
+mod writer;
+
 mod conformance;
 mod follow;
-mod writer;
+mod plans;
+
+mod examples;
+mod harness;
+mod support;
