@@ -17,6 +17,15 @@ impl TestDb {
         self.config.clone().user(role).clone()
     }
 
+    /// The same as a URL.
+    pub(crate) fn url(&self, role: &str) -> String {
+        let Some(tokio_postgres::config::Host::Unix(host)) = self.config.get_hosts().first() else {
+            panic!("a Unix socket is needed")
+        };
+        let name = self.config.get_dbname().expect("a database");
+        format!("postgresql://{role}@/{name}?host={}", host.display())
+    }
+
     /// A connection of the superuser.
     pub(crate) async fn admin(&self) -> Client {
         connect(&self.config).await
