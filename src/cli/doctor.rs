@@ -170,8 +170,7 @@ async fn connect(session: &Session, place: &Place) -> anyhow::Result<Patient> {
             let mut client = admin(&server).await?;
             // Why it failed, the check of the migrations tells.
             let _ = crate::store::migrate(&mut client).await;
-            let endpoint =
-                Endpoint::from(server.config(server.superuser(), DATABASE));
+            let endpoint = Endpoint::from(server.config(server.superuser(), DATABASE));
             Ok(Patient { client, endpoint, server: Some(server) })
         }
         Place::Url { endpoint, .. } => {
