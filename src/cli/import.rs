@@ -157,7 +157,7 @@ struct RefusalForm<'a> {
 }
 
 /// Draws the progress, and keeps what was refused.
-struct Watch {
+pub(super) struct Watch {
     bar: ProgressBar,
     errors: Option<BufWriter<File>>,
     /// The file of errors could not be written.
@@ -168,7 +168,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(bar: ProgressBar, errors: Option<BufWriter<File>>) -> Self {
+    pub(super) fn new(bar: ProgressBar, errors: Option<BufWriter<File>>) -> Self {
         let (counts, began) = (ImportCounts::default(), Instant::now());
         Self { bar, errors, failed: None, refused: 0, counts, began }
     }
@@ -185,7 +185,7 @@ impl Watch {
         file.write_all(b"\n")
     }
 
-    fn finish(&mut self) -> anyhow::Result<()> {
+    pub(super) fn finish(&mut self) -> anyhow::Result<()> {
         self.bar.finish_and_clear();
         let flushed = self.errors.as_mut().map_or(Ok(()), Write::flush);
         let written = self.failed.take().map_or(flushed, Err);

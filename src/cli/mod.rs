@@ -5,6 +5,7 @@
 //! are of `anyhow`; they are printed once, with all their causes.
 
 mod completion;
+mod demo;
 mod doctor;
 mod emit;
 mod emit_lines;
@@ -96,6 +97,9 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show something real: a small story and the history of a repository
+    #[command(before_help = demo::EXAMPLES)]
+    Demo(demo::Args),
     /// List what happened, newest first
     #[command(before_help = log::EXAMPLES)]
     Log(log::Args),
@@ -207,6 +211,7 @@ fn start(command: Command, session: Session) -> anyhow::Result<Code> {
 
 async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
+        Command::Demo(args) => demo::run(args, session).await,
         Command::Log(args) => log::run(args, session).await,
         Command::Object(args) => object::run(args, session).await,
         Command::Actor(args) => actor::run(args, session).await,

@@ -38,6 +38,7 @@ impl Role {
 }
 
 /// The global flags with the environment behind them.
+#[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) environment: Environment,
     pub(crate) url: Option<Secret>,
