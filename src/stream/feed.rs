@@ -86,12 +86,13 @@ macro_rules! recent_of {
 }
 
 /// Both directions. `$7` and `$8` are the follower, `$9` is the flag, `$10` says whether the follower's own actions count,
-/// `$11` and `$12` are the two limits above. `rest` says where step 1 ended and whether step 2 is wanted; `head` and
+/// `$11` and `$12` are the two limits above. `look` is how many rows step 1 looks at, `rest` says where it
+/// ended and whether step 2 is wanted, which it is not where step 1 came to the end of the log; `head` and
 /// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. Heads are
 /// three times a page, because an action stands in up to three streams; where that is not enough, the threshold says
 /// how far the rows are complete.
 macro_rules! feed {
-    ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $until:literal,
+    ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $low:literal, $until:literal,
         $reaching:literal) => {
         concat!(
             "-- stream::feed::", $name, "
@@ -104,19 +105,21 @@ WITH edge AS MATERIALIZED (
         UNION ALL
         SELECT 'actor', $7, $8, NULL, '{}', NULL WHERE $10
     ) AS e
+), look AS MATERIALIZED (
+    SELECT CASE WHEN count(*) > $11 THEN $12::bigint ELSE 0 END AS len FROM edge
 ), recent AS MATERIALIZED (
     SELECT a.id, a.actor_type, a.actor_id, a.object_type, a.object_id, a.target_type, a.target_id
     FROM gesta.action AS a
-    WHERE a.tenant = $1 AND a.id >= $2 AND a.id < $3
+    WHERE a.tenant = $1 AND a.id ", $low, " $2 AND a.id < $3
     ORDER BY a.id ", $order, "
-    LIMIT CASE WHEN (SELECT count(*) FROM edge) > $11 THEN $12::bigint ELSE 0 END
+    LIMIT (SELECT len FROM look)
 ), found AS MATERIALIZED (
     ", recent_of!("actor"), " UNION ALL
     ", recent_of!("object"), " UNION ALL
     ", recent_of!("target"), "
 ), rest AS MATERIALIZED (
     SELECT coalesce((SELECT id FROM recent ORDER BY id ", $back, " LIMIT 1), ", $start, ") AS bound,
-        (SELECT count(*) FROM recent) IN (0, $12) AND (SELECT count(DISTINCT id) FROM found) < $4 AS wanted
+        (SELECT count(*) FROM recent) = (SELECT len FROM look) AND (SELECT count(DISTINCT id) FROM found) < $4 AS wanted
 ), head AS MATERIALIZED (
     SELECT h.n, h.id FROM (
     ", all_roles!("e.n, i.id", "(SELECT * FROM edge WHERE (SELECT wanted FROM rest)) AS e", $near, $far, $order, "1"), "
@@ -162,6 +165,7 @@ const OLDER: &str = feed!(
     "$3",
     "< (SELECT bound FROM rest)",
     ">= $2",
+    ">=",
     ">= coalesce((SELECT id FROM threshold), $2)",
     "(SELECT n FROM head WHERE id >= coalesce((SELECT id FROM threshold), $2)) AS h JOIN edge AS e USING (n)"
 );
@@ -172,7 +176,8 @@ const NEWER: &str = feed!(
     "$2",
     "> (SELECT bound FROM rest)",
     "< $3",
-    "<= coalesce((SELECT id FROM threshold), $3)",
+    ">",
+    "< $3 AND a.id <= coalesce((SELECT id FROM threshold), $3)",
     "(SELECT n FROM head WHERE id <= coalesce((SELECT id FROM threshold), $3)) AS h JOIN edge AS e USING (n)"
 );
 
@@ -309,7 +314,7 @@ impl FeedQuery {
     ) -> Result<(Vec<FeedItem>, Option<Range>), QueryError> {
         let (sql, low) = match range.direction {
             Direction::Older => (OLDER, range.low),
-            // The bounds of the heads exclude their start, so that going on after a row needs no arithmetic in SQL.
+            // To newer, the start is excluded, so that going on after a row needs no arithmetic in SQL.
             Direction::Newer => (NEWER, Uuid::from_u128(range.low.as_u128().saturating_sub(1))),
         };
         let (everything, labels) = reader.sight();

@@ -6,6 +6,8 @@
 
 mod cursor;
 mod feed;
+mod edge;
+mod following;
 pub mod follow;
 mod filter;
 mod page;

@@ -5,15 +5,18 @@
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
 mod append_only;
-mod harness;
 mod migrate;
 mod partitions;
 mod schema;
-mod support;
 
 mod append;
-mod conformance;
-mod follow;
 mod import;
 mod writer;
+
+mod conformance;
+mod follow;
+mod plans;
+
 mod examples;
+mod harness;
+mod support;
