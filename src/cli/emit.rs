@@ -146,6 +146,9 @@ fn value(text: &str) -> Json {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
+    if args.verb == "-" {
+        return super::emit_lines::run(session).await;
+    }
     let database = session.open(Role::App).await?;
     let now = database.store.now();
     let action = args.action(session, now)?;

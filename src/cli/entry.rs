@@ -142,23 +142,27 @@ impl Printer {
 
     /// The first page decides how wide the columns are.
     fn table(&mut self, out: &mut Out, entries: &[Entry<'_>]) -> io::Result<()> {
-        let rows: Vec<_> = entries.iter().map(|entry| self.cells(entry)).collect();
         let widths = match self.widths {
             Some(widths) => widths,
             None => {
                 let total = out.width();
-                let widest = rows.iter().flat_map(|row| &row[1]).map(Line::width).max();
-                let who = widest.unwrap_or(0).clamp(*WHO.start(), (*WHO.end()).min(total * 3 / 10));
+                let actor = |entry: &Entry<'_>| {
+                    who(&entry.action.actor, usize::MAX).iter().map(Line::width).max()
+                };
+                let widest = entries.iter().filter_map(actor).max().unwrap_or(0);
+                let who = widest.clamp(*WHO.start(), (*WHO.end()).min(total * 3 / 10));
                 let widths = [WHEN, who, total - WHEN - who - 4];
                 let head = ["When (UTC)", "Who", "What"].map(|cell| vec![Line::of(STRONG, cell)]);
                 write_row(out.writer(), &widths, &head)?;
                 *self.widths.insert(widths)
             }
         };
-        rows.iter().try_for_each(|row| write_row(out.writer(), &widths, row))
+        let [_, who, _] = widths;
+        let row = |entry| write_row(out.writer(), &widths, &self.cells(entry, who));
+        entries.iter().try_for_each(row)
     }
 
-    fn cells(&self, entry: &Entry<'_>) -> [Vec<Line>; 3] {
+    fn cells(&self, entry: &Entry<'_>, width: usize) -> [Vec<Line>; 3] {
         let action = entry.action;
         let at = Line::plain(&when::short(action.occurred_at));
         let ago = Line::of(FAINT, &ago(self.now - action.occurred_at));
@@ -167,14 +171,16 @@ impl Printer {
             what.extend(rest(action));
         }
         what.extend(entry.reasons.unwrap_or_default().iter().map(because));
-        [vec![at, ago], who(&action.actor), what]
+        let width = if self.detail == Detail::Full { usize::MAX } else { width };
+        [vec![at, ago], who(&action.actor, width), what]
     }
 }
 
-fn who(actor: &Named) -> Vec<Line> {
+/// The name, cut to a line of this width, above the id, which is never cut: it is what a command takes.
+fn who(actor: &Named, width: usize) -> Vec<Line> {
     let id = actor.resource.to_string();
     match actor.name.as_deref().filter(|name| !name.is_empty()) {
-        Some(name) => vec![Line::plain(name), Line::of(FAINT, &id)],
+        Some(name) => vec![Line::plain(&cut(name, width)), Line::of(FAINT, &id)],
         None => vec![Line::plain(&id)],
     }
 }
@@ -262,7 +268,7 @@ fn because(reason: &Reason) -> Line {
     let flag = reason.flag.as_deref().filter(|flag| !flag.is_empty());
     let flag = flag.map(|flag| format!(" ({flag})")).unwrap_or_default();
     let role = reason.role.as_str();
-    Line::of(FAINT, &format!("because of {} as {role}{flag}", reason.followed))
+    Line::of(FAINT, &format!("via {} as {role}{flag}", reason.followed))
 }
 
 impl Entry<'_> {

@@ -5,12 +5,15 @@
 //! are of `anyhow`; they are printed once, with all their causes.
 
 mod completion;
+mod demo;
 mod doctor;
 mod emit;
+mod emit_lines;
 mod entry;
 mod exit;
 mod feed;
 mod follow;
+mod import;
 mod migrate;
 mod psql;
 mod layout;
@@ -94,6 +97,9 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show something real: a small story and the history of a repository
+    #[command(before_help = demo::EXAMPLES)]
+    Demo(demo::Args),
     /// List what happened, newest first
     #[command(before_help = log::EXAMPLES)]
     Log(log::Args),
@@ -109,6 +115,9 @@ enum Command {
     /// Show everything of one action
     #[command(before_help = show::EXAMPLES)]
     Show(show::Args),
+    /// Load a file of events, or the history of a git repository
+    #[command(before_help = import::EXAMPLES)]
+    Import(import::Args),
     /// Append an action
     #[command(before_help = emit::EXAMPLES)]
     Emit(Box<emit::Args>),
@@ -189,8 +198,8 @@ fn start(command: Command, session: Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
     runtime.block_on(async {
-        // At psql's prompt Ctrl-C is psql's.
-        if matches!(command, Command::Psql(_)) {
+        // At psql's prompt Ctrl-C is psql's; an import says how far it has come.
+        if matches!(command, Command::Psql(_) | Command::Import(_)) {
             return run(command, &session).await;
         }
         tokio::select! {
@@ -202,11 +211,13 @@ fn start(command: Command, session: Session) -> anyhow::Result<Code> {
 
 async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
+        Command::Demo(args) => demo::run(args, session).await,
         Command::Log(args) => log::run(args, session).await,
         Command::Object(args) => object::run(args, session).await,
         Command::Actor(args) => actor::run(args, session).await,
         Command::Target(args) => target::run(args, session).await,
         Command::Show(args) => show::run(args, session).await,
+        Command::Import(args) => import::run(args, session).await,
         Command::Emit(args) => emit::run(*args, session).await,
         Command::Follow(args) => follow::run(args, session).await,
         Command::Feed(args) => feed::run(args, session).await,

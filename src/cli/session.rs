@@ -10,7 +10,7 @@ use super::say;
 use crate::config::{Environment, Place, Secret};
 use crate::local::{DATABASE, Home, Server, admin};
 use crate::resource::Tenant;
-use crate::store::{ConnectError, Endpoint, PoolOptions, Reason, Store, migrate, migration_status};
+use crate::store::{Endpoint, PoolOptions, Store, migrate, migration_status};
 use crate::stream::Reader;
 
 /// Connections of a command: one reads while others write.
@@ -38,6 +38,7 @@ impl Role {
 }
 
 /// The global flags with the environment behind them.
+#[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) environment: Environment,
     pub(crate) url: Option<Secret>,

@@ -25,6 +25,8 @@ const OVERVIEW: [Facet; 5] =
     [Facet::Verb, Facet::Actor, Facet::ObjectType, Facet::Source, Facet::Outcome];
 /// Cells of a bar.
 const BAR: usize = 16;
+/// Columns that a name has at least, however long the id behind it is.
+const NAME: usize = 10;
 /// Columns of a count: a billion with its separators, and a blank.
 const NUMBER: usize = 13;
 
@@ -168,7 +170,8 @@ impl Report<'_> {
         for count in &counts.top {
             let name = match count.name.as_deref().filter(|name| !name.is_empty()) {
                 Some(name) => {
-                    Line::plain(&cut(name, value / 2)).and(FAINT, &format!(" ({})", count.value))
+                    let room = value.saturating_sub(count.value.len() + 3).max(NAME);
+                    Line::plain(&cut(name, room)).and(FAINT, &format!(" ({})", count.value))
                 }
                 None => Line::plain(&count.value),
             };
