@@ -149,9 +149,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     if args.verb == "-" {
         return super::emit_lines::run(session).await;
     }
+    let action = args.action(session, session.now())?;
     let database = session.open(Role::App).await?;
-    let now = database.store.now();
-    let action = args.action(session, now)?;
     let mut client = database.store.client().await?;
     let failed = "failed to append the action";
     let tx = client.transaction().await.context(failed)?;

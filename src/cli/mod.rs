@@ -149,10 +149,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Code::Usage } else { Code::Ok }.into();
-        }
+        Err(error) => return refuse(&error).into(),
     };
     anstream::ColorChoice::from(cli.global.color).write_global();
     let ended = cli.global.session().and_then(|session| start(cli.command, session));
@@ -166,6 +163,23 @@ pub fn main() -> ExitCode {
         }
     }
     .into()
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments, which are quoted and may hold anything.
+fn refuse(error: &clap::Error) -> Code {
+    use clap::error::ErrorKind;
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let _ = error.print();
+        return if error.use_stderr() { Code::Usage } else { Code::Ok };
+    }
+    let text = error.render().to_string();
+    say::wrong(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    Code::Usage
 }
 
 /// Every command has the same order of its help and the same codes.

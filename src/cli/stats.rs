@@ -62,8 +62,8 @@ fn periods() -> impl TypedValueParser<Value = Period> {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
+    let (since, until) = args.window.fixed(session.now())?;
     let database = session.open(Role::App).await?;
-    let (since, until) = args.window.fixed(database.store.now())?;
     let query = StatsQuery::new().filter(args.narrow.filter(&args.text));
     let query = since.map_or(query.clone(), |since| query.since(since));
     let query = until.map_or(query.clone(), |until| query.until(until));
