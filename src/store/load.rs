@@ -321,10 +321,19 @@ fn conflict(chunk: &Chunk, row: usize) -> Refusal {
 
 fn refused(chunk: &Chunk, row: usize, failure: &Failure) -> Refusal {
     let text = crate::error::visible(&crate::error::chain(failure)).into_owned();
-    let field = match failure {
-        Failure::Statement { source, .. } => source.as_db_error().and_then(|error| error.column()),
-        Failure::Connection(_) | Failure::Row(_) => None,
+    let problem = match column(failure) {
+        Some(field) => Problem::of(&field, text),
+        None => Problem { field: None, text },
     };
-    let problem = Problem { field: field.map(str::to_owned), text };
     Refusal { line: chunk.lines[row], problem, raw: Box::default() }
+}
+
+/// The column that the server names, where it does: of its own accord, or in the context of COPY.
+fn column(failure: &Failure) -> Option<String> {
+    let Failure::Statement { source, .. } = failure else { return None };
+    let error = source.as_db_error()?;
+    let of_copy = |context: &str| {
+        Some(context.split_once(", column ")?.1.split([':', '\n']).next()?.to_owned())
+    };
+    error.column().map(str::to_owned).or_else(|| error.where_().and_then(of_copy))
 }

@@ -148,7 +148,8 @@ SELECT ", columns!(), ", top.id AS at, top.reasons,
     CASE WHEN (SELECT wanted FROM rest) THEN (SELECT id FROM threshold)
         WHEN (SELECT count(*) FROM recent) = $12 THEN (SELECT bound FROM rest) END AS complete_to
 FROM top LEFT JOIN LATERAL (
-    SELECT * FROM gesta.action AS a
+    SELECT ", columns!(), "
+    FROM gesta.action AS a
     WHERE a.tenant = $1 AND a.id = top.id
         AND ($5 OR coalesce((SELECT v.audience FROM gesta.visibility AS v WHERE v.tenant = $1 AND v.action_id = a.id),
             a.audience) && $6::text[])

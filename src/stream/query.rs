@@ -73,7 +73,7 @@ const TYPE: Texts = both_ways!(
 macro_rules! any_role {
     ($order:literal) => {
         concat!(
-            "-- stream::query::any\nSELECT * FROM (\n    (",
+            "-- stream::query::any\nSELECT ", columns!(), "\nFROM (\n    (",
             any_role!(@branch $order, "AND a.actor_type = $13 AND a.actor_id = $14"),
             ")\n    UNION ALL\n    (",
             any_role!(@branch $order, "AND a.object_type = $13 AND a.object_id = $14
@@ -82,7 +82,7 @@ macro_rules! any_role {
             any_role!(@branch $order, "AND a.target_type = $13 AND a.target_id = $14
     AND (a.actor_type, a.actor_id) <> ($13, $14)
     AND (a.object_type, a.object_id) IS DISTINCT FROM ($13, $14)"),
-            ")\n) AS merged\nORDER BY id ", $order, "\nLIMIT $4"
+            ")\n) AS a\nORDER BY a.id ", $order, "\nLIMIT $4"
         )
     };
     (@branch $order:literal, $condition:literal) => {

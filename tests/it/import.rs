@@ -186,6 +186,18 @@ async fn row_that_only_the_database_refuses_is_found_and_told() {
 }
 
 #[tokio::test]
+async fn number_that_only_the_database_cannot_hold_is_told_with_its_field() {
+    let db = database().await;
+    let text = [event(1), event(2).replace(r#""n":2"#, r#""n":1e-99999"#), event(3)].join("\n");
+    let mut witness = Witness::default();
+    let store = importer(&db);
+    let report = store.import(lines(text), ImportOptions::default(), &mut witness).await;
+    assert_eq!(report.expect("imported").counts, counts(2, 0, 0, 1));
+    let refusal = &witness.refusals[0];
+    assert_eq!((refusal.line, refusal.problem.field.as_deref()), (2, Some("data")), "{refusal}");
+}
+
+#[tokio::test]
 async fn lines_of_another_tenant_are_refused() {
     let db = database().await;
     let own = |tenant: &str, n: u8| {
@@ -291,6 +303,58 @@ async fn chunk_whose_commit_is_not_answered_counts_as_appended() {
         assert_eq!(proxy.cuts(), 1);
         assert_eq!(rows(&db.admin().await).await, 100);
     }
+}
+
+/// Where the child of the next test imports to. Set for that child only.
+const CHILD_URL: &str = "GESTA_TEST_IMPORT_INTO";
+
+/// An input that never ends: after its lines it waits for more.
+struct Endless(Cursor<Vec<u8>>);
+
+impl std::io::Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => loop {
+                std::thread::park();
+            },
+            len => Ok(len),
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "the process that import_that_was_killed_is_resumed_without_duplicates starts and kills"]
+async fn child_that_is_killed_while_it_imports() {
+    #[expect(clippy::disallowed_methods, reason = "this process is configured by its parent")]
+    let Ok(url) = std::env::var(CHILD_URL) else { return };
+    let input = Jsonl::new(Endless(Cursor::new(events(0..MANY).into_bytes())));
+    let store = store(url.parse().expect("a URL"));
+    let _ = store.import(input, ImportOptions::default(), &mut ()).await;
+}
+
+#[tokio::test]
+async fn import_that_was_killed_is_resumed_without_duplicates() {
+    let db = database().await;
+    let admin = db.admin().await;
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "import::child_that_is_killed_while_it_imports", "--ignored"])
+        .env(CHILD_URL, db.url("gesta_import"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("a child");
+    while rows(&admin).await == 0 {
+        assert!(child.try_wait().expect("a child").is_none(), "the child ended by itself");
+    }
+    child.kill().expect("SIGKILL");
+    child.wait().expect("killed");
+    // The server may still be at the statement that the child left behind.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'gesta_import'";
+    while value::<i64>(&admin, others).await > 0 {}
+    let stored = u64::try_from(rows(&admin).await).expect("positive");
+    assert!(stored > 0 && stored < MANY as u64, "{stored}");
+    let counted = import(&importer(&db), events(0..MANY)).await;
+    assert_eq!(counted, counts(MANY as u64 - stored, stored, 0, 0));
+    assert_eq!(rows(&admin).await, 25_000);
 }
 
 #[tokio::test]
