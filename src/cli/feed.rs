@@ -2,7 +2,7 @@
 
 use super::exit::Code;
 use super::select::{Listing, Span, Window, sight};
-use super::session::{Role, Session};
+use super::session::{Role, Session, now};
 use crate::resource::ResourceRef;
 use crate::stream::FeedQuery;
 
@@ -36,7 +36,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
-    let now = session.now();
+    let now = now();
     let (since, until) = args.window.fixed(now)?;
     let database = session.open(Role::App).await?;
     let feed = FeedQuery::new(&args.follower).flag(&args.flag).verbs(&args.verb);

@@ -152,7 +152,7 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error).into(),
     };
     anstream::ColorChoice::from(cli.global.color).write_global();
-    let ended = cli.global.session().and_then(|session| start(cli.command, session));
+    let ended = cli.global.session().and_then(|session| start(cli.command, &session));
     match ended {
         Ok(code) => code,
         // Whoever read has read enough.
@@ -208,16 +208,16 @@ impl Global {
     }
 }
 
-fn start(command: Command, session: Session) -> anyhow::Result<Code> {
+fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
     runtime.block_on(async {
         // At psql's prompt Ctrl-C is psql's; an import says how far it has come.
         if matches!(command, Command::Psql(_) | Command::Import(_)) {
-            return run(command, &session).await;
+            return run(command, session).await;
         }
         tokio::select! {
-            ended = run(command, &session) => ended,
+            ended = run(command, session) => ended,
             result = tokio::signal::ctrl_c() => result.map(|()| Code::Interrupted).map_err(Into::into),
         }
     })

@@ -60,11 +60,6 @@ impl Session {
         Out::new(self.format, self.environment.columns)
     }
 
-    /// The time, by the same clock as the store's.
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        system_clock()()
-    }
-
     pub(crate) fn place(&self) -> anyhow::Result<Place> {
         let url = self.url.as_ref().map(Secret::reveal);
         Ok(Place::choose(url, self.home.as_deref(), &self.environment)?)
@@ -120,6 +115,11 @@ impl Session {
         }
         Ok(Role::App)
     }
+}
+
+/// The time, by the same clock as the store's.
+pub(crate) fn now() -> DateTime<Utc> {
+    system_clock()()
 }
 
 /// Whether the connection's user may take a role.

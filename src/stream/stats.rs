@@ -418,6 +418,8 @@ fn filled(period: Period, bars: Vec<Bar>) -> Vec<Bar> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
+
     use super::*;
 
     fn bar(at: &str, actions: i64) -> Bar {

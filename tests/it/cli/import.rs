@@ -11,9 +11,9 @@ use super::program::{Gesta, event, events, json_lines};
 use crate::support::{TestDb, check_log, database};
 
 /// More than two chunks, so that an import can be stopped between them.
-const MANY: usize = 30_000;
+const MANY: usize = 21_000;
 /// What is given before the import is stopped: more than a chunk, and less than all.
-const HALF: usize = 15_000;
+const HALF: usize = 11_000;
 
 async fn stored(db: &TestDb) -> i64 {
     let row = db.admin().await.query_one("SELECT count(*) FROM gesta.action", &[]).await;
@@ -57,11 +57,11 @@ async fn import_that_was_killed_goes_on_when_it_is_started_again() {
     child.kill().expect("it is killed with signal 9");
     child.wait().expect("it ends");
     let before = stored(&db).await;
-    assert!(before > 0 && before < 30_000, "{before}");
+    assert!(before > 0 && before < 21_000, "{before}");
     let again = gesta.run_on(&["import", "-"], &events(0..MANY)).expect_code(0, &["import"]);
     let counts = &json_lines(&again.stdout)[0];
     assert_eq!(counts["read"], MANY);
-    assert_eq!(stored(&db).await, 30_000);
+    assert_eq!(stored(&db).await, 21_000);
     check_log(&db).await;
 }
 
