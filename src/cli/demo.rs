@@ -5,6 +5,7 @@
 
 mod story;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -110,10 +111,10 @@ fn program(session: &Session) -> String {
     let called = std::env::args().next().unwrap_or_default();
     let mut text = if called.contains('/') { called } else { "gesta".to_owned() };
     if let Some(home) = &session.home {
-        text += &format!(" --home {}", home.display());
+        let _ = write!(text, " --home {}", home.display());
     }
     if session.tenant != Tenant::default() {
-        text += &format!(" --tenant {}", session.tenant);
+        let _ = write!(text, " --tenant {}", session.tenant);
     }
     text
 }
@@ -155,14 +156,14 @@ impl Tour<'_> {
         if has_history {
             self.heading("What happened last", &format!("log -n {SHOWN}"))?;
             let page = StreamQuery::tenant().limit(SHOWN).page(reader).await?;
-            self.print(page.items.iter().map(Entry::from).collect())?;
+            self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())?;
         }
         self.heading("What was done to issue 70", "object issue:70")?;
         let page = StreamQuery::object(&story::issue()?).page(reader).await?;
-        self.print(page.items.iter().map(Entry::from).collect())?;
+        self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())?;
         self.heading("What is new for Ann, and why", &format!("feed {} -n {SHOWN}", ann.resource))?;
         let page = FeedQuery::new(&ann).limit(SHOWN).page(reader).await?;
-        self.print(page.items.iter().map(Entry::from).collect())
+        self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())
     }
 
     fn heading(&mut self, text: &str, command: &str) -> std::io::Result<()> {
@@ -175,9 +176,9 @@ impl Tour<'_> {
         write_row(self.out.writer(), &[width], &[lines])
     }
 
-    fn print(&mut self, entries: Vec<Entry<'_>>) -> anyhow::Result<()> {
+    fn print(&mut self, entries: &[Entry<'_>]) -> anyhow::Result<()> {
         let now = self.database.store.now();
-        Ok(Printer::new(Detail::Brief, now).print(&mut self.out, &entries)?)
+        Ok(Printer::new(Detail::Brief, now).print(&mut self.out, entries)?)
     }
 
     /// Commands that work as they stand.

@@ -17,6 +17,8 @@ mod conformance;
 mod follow;
 mod plans;
 
+#[cfg(feature = "cli")]
+mod cli;
 mod examples;
 mod harness;
 mod support;
