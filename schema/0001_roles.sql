@@ -37,7 +37,10 @@ BEGIN
                 CREATE ROLE gesta_import LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
         END;
     END LOOP;
-    IF NOT pg_has_role(current_user, 'gesta_owner', 'MEMBER') THEN
+    -- Whoever migrates acts as the owner afterwards. From PostgreSQL 16 on, the maker of a role administers it without
+    -- being able to become it.
+    IF NOT pg_has_role('gesta_owner',
+                       CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
         EXECUTE format('GRANT gesta_owner TO %I', current_user);
     END IF;
     IF NOT pg_has_role('gesta_user', 'gesta_app', 'MEMBER') THEN
@@ -46,6 +49,7 @@ BEGIN
     IF NOT pg_has_role('gesta_import', 'gesta_app', 'MEMBER') THEN
         GRANT gesta_app TO gesta_import;
     END IF;
+    -- A migrating role without the grant option can only warn here: people at psql have no schemas of their own then.
     EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO gesta_user', current_database());
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO gesta_app', current_database());
 END

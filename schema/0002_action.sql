@@ -73,8 +73,8 @@ COMMENT ON COLUMN gesta.action.seq IS 'Order of insertion inside a transaction. 
 
 -- One index a role: each costs about a fifth of an insert.
 CREATE INDEX action_actor_idx ON gesta.action (tenant, actor_type, actor_id, id DESC);
-CREATE INDEX action_object_idx ON gesta.action (tenant, object_type, object_id, id DESC) WHERE object_id IS NOT NULL;
-CREATE INDEX action_target_idx ON gesta.action (tenant, target_type, target_id, id DESC) WHERE target_id IS NOT NULL;
+CREATE INDEX action_object_idx ON gesta.action (tenant, object_type, object_id, id DESC) WHERE object_type IS NOT NULL;
+CREATE INDEX action_target_idx ON gesta.action (tenant, target_type, target_id, id DESC) WHERE target_type IS NOT NULL;
 CREATE INDEX action_run_idx ON gesta.action (tenant, run_id, id) WHERE run_id IS NOT NULL;
 CREATE INDEX action_log_idx ON gesta.action (xid, seq);
 

@@ -12,6 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::error::quote;
+
+/// Digits behind the decimal point that PostgreSQL's `numeric`, and so a number of `jsonb`, can have.
+const SCALE_MAX: i64 = 16_383;
+
 /// A JSON value as text. Made from text by [`Json::parse`], or from a `serde_json::Value`.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
@@ -29,7 +34,7 @@ impl Json {
     ///
     /// # Errors
     /// What `jsonb` cannot store exactly is refused: text that is not JSON, `\u0000`, lone surrogates, numbers beyond a
-    /// double's range, more than 127 levels of nesting.
+    /// double's range or with more than 16,383 digits behind the point, more than 127 levels of nesting.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let raw: Box<RawValue> = serde_json::from_str(text).map_err(JsonError::from)?;
         let json = Self(raw);
@@ -65,7 +70,8 @@ impl Json {
     /// As [`Json::parse`].
     pub fn check(&self) -> Result<(), JsonError> {
         let mut reader = serde_json::Deserializer::from_str(self.get());
-        Storable.deserialize(&mut reader).map_err(JsonError::from)
+        Storable.deserialize(&mut reader).map_err(JsonError::from)?;
+        check_numbers(self.get().as_bytes())
     }
 
     /// Whether the text is an object whose values are all arrays of two: `{field: [old, new]}`.
@@ -94,6 +100,58 @@ impl JsonError {
             format!("is not storable JSON: {text}")
         };
         Self { problem }
+    }
+}
+
+/// A double rounds `1e-20000` to zero, so serde_json lets it pass; PostgreSQL would end the transaction over it.
+fn check_numbers(mut json: &[u8]) -> Result<(), JsonError> {
+    while let Some(start) = json.iter().position(|byte| matches!(byte, b'"' | b'0'..=b'9')) {
+        json = &json[start..];
+        let len = if json[0] == b'"' { string_len(json) } else { number_len(json) };
+        if json[0] != b'"' && !is_storable_number(&json[..len]) {
+            let given = quote(&String::from_utf8_lossy(&json[..len]));
+            return Err(JsonError {
+                problem: format!(
+                    "contains the number {given}; at most {SCALE_MAX} digits behind the decimal point are allowed"
+                ),
+            });
+        }
+        json = &json[len..];
+    }
+    Ok(())
+}
+
+/// Bytes of the string that begins here, with its quotes.
+fn string_len(json: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = json[1..].iter().position(|&byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+/// Bytes of the number that begins here.
+fn number_len(json: &[u8]) -> usize {
+    let goes_on = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    json.iter().position(|byte| !goes_on(byte)).unwrap_or(json.len())
+}
+
+/// Digits before the point are few, because serde_json has checked that it is in a double's range.
+fn is_storable_number(number: &[u8]) -> bool {
+    let end = number.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(number.len());
+    let point = number[..end].iter().position(|&byte| byte == b'.');
+    let fraction = point.map_or(0, |point| end - point - 1);
+    let exponent = match number.get(end + 1..).map(std::str::from_utf8) {
+        None => Ok(0),
+        Some(digits) => digits.unwrap_or_default().parse::<i64>(),
+    };
+    match (i64::try_from(fraction), exponent) {
+        (Ok(fraction), Ok(exponent)) => {
+            exponent.unsigned_abs() <= SCALE_MAX.unsigned_abs() && fraction - exponent <= SCALE_MAX
+        }
+        _ => false,
     }
 }
 
@@ -218,6 +276,19 @@ mod tests {
     fn text_is_kept_to_the_last_digit() {
         for text in ["123456789012345678901234567890.125", r#"{"a":[1,2.50,"é\n"]}"#, "null"] {
             assert_eq!(Json::parse(text).expect("storable").get(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_looked_at_and_strings_are_not() {
+        for text in
+            [r#"["1e-20000","\\","\"",1e-16383,0.5E+2]"#, r#"{"1e-20000\"":[0e0,-1.50e-16381]}"#]
+        {
+            assert!(Json::parse(text).is_ok(), "{text}");
+        }
+        for text in [r#"["\\",1e-16384]"#, "1.5e-16383", "0e-20000", "-0.0E99999999999999999999"] {
+            let error = Json::parse(text).expect_err(text).to_string();
+            assert!(error.contains("16383 digits behind the decimal point"), "{error}");
         }
     }
 

@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 use crate::error::quote;
 
+/// The last microsecond that 48 bits of milliseconds can tell.
+const MICROS_MAX: u64 = (1 << 48) * 1000 - 1;
+
 /// The id of an action: idempotency key, message id and place in every stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Uuid", into = "Uuid")]
@@ -38,10 +41,11 @@ pub enum ActionIdError {
 }
 
 impl ActionId {
-    /// An id for a moment, from at least 62 random bits. Moments before 1970 count as 1970.
+    /// An id for a moment, from at least 62 random bits. Moments before 1970 count as 1970, moments after 10889, where
+    /// the 48 bits end, as their end.
     #[must_use]
     pub fn new(time: DateTime<Utc>, random: u64) -> Self {
-        let micros = u64::try_from(time.timestamp_micros()).unwrap_or(0);
+        let micros = u64::try_from(time.timestamp_micros()).unwrap_or(0).min(MICROS_MAX);
         let (millis, rest) = (micros / 1000, micros % 1000);
         // 1,000 steps in 4,096: the next integer above, so that `time` finds the microsecond again.
         let fraction = (rest * 4096).div_ceil(1000);
@@ -138,6 +142,17 @@ mod tests {
             }
             prop_assert!(ActionId::floor(time(a)) <= x);
         }
+    }
+
+    #[test]
+    fn moments_beyond_all_ids_are_their_ends() {
+        let (first, last) =
+            (ActionId::floor(DateTime::<Utc>::MIN_UTC), ActionId::floor(DateTime::<Utc>::MAX_UTC));
+        let year_9999 = DateTime::from_timestamp_micros(YEAR_9999).expect("in range");
+        assert!(
+            first <= ActionId::floor(DateTime::UNIX_EPOCH)
+                && last > ActionId::new(year_9999, u64::MAX)
+        );
     }
 
     #[test]

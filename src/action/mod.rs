@@ -11,4 +11,5 @@ mod read;
 
 pub use id::{ActionId, ActionIdError};
 pub use new::{Audience, InvalidAction, NewAction, Outcome, Source};
+pub(crate) use new::{VERB_LEN_MAX, is_verb};
 pub use read::Action;

@@ -305,9 +305,8 @@ impl NewAction {
     /// # Errors
     /// Names the first field that cannot, what was given and what is allowed.
     pub fn check(&self) -> Result<(), InvalidAction> {
-        let verb = &self.verb;
-        if verb.is_empty() || verb.len() > VERB_LEN_MAX || verb.chars().any(char::is_control) {
-            return Err(InvalidAction::Verb { given: quote(verb) });
+        if !is_verb(&self.verb) {
+            return Err(InvalidAction::Verb { given: quote(&self.verb) });
         }
         self.check_time()?;
         self.check_payload()?;
@@ -365,6 +364,11 @@ impl NewAction {
         }
         self.audience.0.iter().try_for_each(|label| check_text("audience", label, LABEL_LEN_MAX))
     }
+}
+
+/// Whether a text can be a verb.
+pub(crate) fn is_verb(text: &str) -> bool {
+    !text.is_empty() && text.len() <= VERB_LEN_MAX && !text.chars().any(char::is_control)
 }
 
 fn check_text(field: &'static str, text: &str, max: usize) -> Result<(), InvalidAction> {

@@ -31,13 +31,29 @@ use crate::resource::Tenant;
 pub struct Jsonl<R> {
     input: R,
     position: Position,
+    ids: Ids,
+}
+
+/// Whether an action in Gesta's own form must have an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ids {
+    Required,
+    Optional,
 }
 
 impl<R: Read + Send + 'static> Jsonl<R> {
     /// The lines of a reader. It is read in pieces of 64 KiB, so it needs no buffer of its own.
     #[must_use]
     pub fn new(input: R) -> Self {
-        Self { input, position: Position::default() }
+        Self { input, position: Position::default(), ids: Ids::Required }
+    }
+
+    /// Takes actions in Gesta's own form also without an id, for lines that are appended once: a second time they are
+    /// other actions.
+    #[must_use]
+    pub fn with_optional_ids(mut self) -> Self {
+        self.ids = Ids::Optional;
+        self
     }
 }
 
@@ -47,7 +63,8 @@ impl<R: Read + Send + 'static> Input for Jsonl<R> {
         tenant: &Tenant,
     ) -> Result<impl Iterator<Item = Result<Entry, ReadError>>, ReadError> {
         let text = decode(Counted { inner: self.input, position: self.position })?;
-        Ok(Entries { lines: Lines::new(text), tenant: tenant.clone(), failed: false })
+        let lines = Lines::new(text);
+        Ok(Entries { lines, tenant: tenant.clone(), ids: self.ids, failed: false })
     }
 
     fn position(&self) -> Position {
@@ -58,6 +75,7 @@ impl<R: Read + Send + 'static> Input for Jsonl<R> {
 struct Entries<R> {
     lines: Lines<R>,
     tenant: Tenant,
+    ids: Ids,
     /// After a failure nothing more is read: it would not end.
     failed: bool,
 }
@@ -71,7 +89,7 @@ impl<R: Read> Iterator for Entries<R> {
             let (text, action) = match self.lines.next() {
                 Ok(None) => return None,
                 Ok(Some(Line::Whole(text))) if text.trim_ascii().is_empty() => continue,
-                Ok(Some(Line::Whole(text))) => (text, parse(text, &self.tenant)),
+                Ok(Some(Line::Whole(text))) => (text, parse(text, &self.tenant, self.ids)),
                 Ok(Some(Line::Cut(text))) => (text, Err(too_long(text))),
                 Err(source) => {
                     self.failed = true;
@@ -92,7 +110,7 @@ fn too_long(text: &[u8]) -> Problem {
 }
 
 /// The action of a line.
-pub(super) fn parse(line: &[u8], tenant: &Tenant) -> Result<NewAction, Problem> {
+fn parse(line: &[u8], tenant: &Tenant, ids: Ids) -> Result<NewAction, Problem> {
     let text = std::str::from_utf8(line).map_err(|error| {
         let field = field_at(line, error.valid_up_to());
         let at = field.as_ref().map_or(String::new(), |field| format!("`{field}`: "));
@@ -103,6 +121,10 @@ pub(super) fn parse(line: &[u8], tenant: &Tenant) -> Result<NewAction, Problem> 
         Ok(event) => event.into_action(tenant)?,
         Err(error) => own_form(text, tenant, &error)?,
     };
+    if action.id.is_none() && ids == Ids::Required {
+        let text = "is missing: without it, or the `event_id` of a source, a second import would store the action twice";
+        return Err(Problem::of("id", text));
+    }
     action.check()?;
     Ok(action)
 }
@@ -114,12 +136,7 @@ fn own_form(text: &str, tenant: &Tenant, error: &serde_json::Error) -> Result<Ne
         return Err(explain(text, error));
     }
     let given: Given = serde_json::from_str(text).map_err(|error| explain(text, &error))?;
-    let action = given.into_action(tenant)?;
-    if action.id.is_none() {
-        let text = "is missing: without it, or the `event_id` of a source, a second import would store the action twice";
-        return Err(Problem::of("id", text));
-    }
-    Ok(action)
+    Ok(given.into_action(tenant)?)
 }
 
 /// Whether it is meant to be a source event.
@@ -237,12 +254,12 @@ mod tests {
     );
 
     fn parsed(line: &str) -> NewAction {
-        parse(line.as_bytes(), &Tenant::default()).expect(line)
+        parse(line.as_bytes(), &Tenant::default(), Ids::Required).expect(line)
     }
 
     fn problem(line: impl AsRef<[u8]>) -> (String, String) {
         let line = line.as_ref();
-        let problem = parse(line, &Tenant::default()).expect_err("must be refused");
+        let problem = parse(line, &Tenant::default(), Ids::Required).expect_err("must be refused");
         (problem.field.unwrap_or_default(), problem.text)
     }
 
@@ -256,7 +273,7 @@ mod tests {
         let text = |json: &Option<Json>| json.as_ref().map(|json| json.get().to_owned());
         assert_eq!(text(&action.context).as_deref(), Some(r#"{"source_id":"e1","batch_id":"b1"}"#));
         assert_eq!(text(&action.data).as_deref(), Some(r#"{"n":12345678901234567890.5}"#));
-        let other = parse(EVENT.as_bytes(), &Tenant::new("other").expect("valid"));
+        let other = parse(EVENT.as_bytes(), &Tenant::new("other").expect("valid"), Ids::Required);
         assert_ne!(other.expect("valid").id, action.id);
     }
 
@@ -264,7 +281,9 @@ mod tests {
     fn own_form_is_told_apart_by_its_keys_and_needs_an_id() {
         let line = r#"{"id":"00000000-03e8-7000-8000-000000000007","actor":{"type":"u","id":"1"},"verb":"x"}"#;
         assert!(parsed(line).id.is_some());
-        assert_eq!(problem(r#"{"actor":{"type":"u","id":"1"},"verb":"x"}"#).0, "id");
+        let without = r#"{"actor":{"type":"u","id":"1"},"verb":"x"}"#;
+        assert_eq!(problem(without).0, "id");
+        assert!(parse(without.as_bytes(), &Tenant::default(), Ids::Optional).is_ok());
         let (field, text) = problem(line.replace("verb", "event_id"));
         assert_eq!(field, "id");
         assert!(text.contains("unknown field `id`, expected one of `event_id`"), "{text}");

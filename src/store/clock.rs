@@ -1,8 +1,8 @@
 //! Time and ids for what is appended.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
 use crate::action::{ActionId, NewAction};
 
@@ -22,30 +22,44 @@ pub(crate) fn system() -> Now {
 /// when the clock steps back, so that what was emitted first stands first in every stream.
 pub(crate) struct Stamps {
     now: Now,
-    last: Mutex<(DateTime<Utc>, u64)>,
+    last: Mutex<Last>,
+}
+
+/// What was handed out last.
+struct Last {
+    /// By the clock; a writer's own time, which may lie ahead, must not become everybody's.
+    shown: DateTime<Utc>,
+    /// In an id.
+    time: DateTime<Utc>,
+    /// In the same id.
+    random: u64,
 }
 
 impl Stamps {
     pub(crate) fn new(now: Now) -> Self {
-        Self { now, last: Mutex::new((DateTime::UNIX_EPOCH, 0)) }
+        let epoch = DateTime::UNIX_EPOCH;
+        Self { now, last: Mutex::new(Last { shown: epoch, time: epoch, random: 0 }) }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.now)()
     }
 
-    /// Fills in the id and the time that the writer left out.
+    /// Fills in the id and the time that the writer left out. What is below a microsecond is cut here: PostgreSQL would
+    /// round towards its own year zero, 2000, and the id would tell another time than the column.
     pub(crate) fn stamp(&self, action: &mut NewAction) -> (ActionId, DateTime<Utc>) {
-        let (id, time) = match (action.id, action.occurred_at) {
+        let given = action.occurred_at.map(|time| time.trunc_subsecs(6));
+        let (id, time) = match (action.id, given) {
             (Some(id), time) => (id, time.unwrap_or_else(|| id.time())),
-            (None, Some(time)) => (self.next(time), time),
+            (None, Some(time)) => (self.last().next(time), time),
             (None, None) => {
-                let now = self.now();
-                let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).0;
+                let now = self.now().trunc_subsecs(6);
+                let mut last = self.last();
                 // A step back of the clock by up to a second is bridged; more is a correction, and believed.
-                let bridged = last > now && last - now < chrono::TimeDelta::seconds(1);
-                let time = if bridged { last } else { now };
-                (self.next(time), time)
+                let bridged = last.shown > now && last.shown - now < chrono::TimeDelta::seconds(1);
+                let time = if bridged { last.shown } else { now };
+                last.shown = time;
+                (last.next(time), time)
             }
         };
         action.id = Some(id);
@@ -53,15 +67,20 @@ impl Stamps {
         (id, time)
     }
 
-    fn next(&self, time: DateTime<Utc>) -> ActionId {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = last.0.timestamp_micros() == time.timestamp_micros();
-        let random = match last.1.checked_add(1 + (random() >> (64 - STEP_BITS))) {
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Last {
+    fn next(&mut self, time: DateTime<Utc>) -> ActionId {
+        let same = self.time == time;
+        let random = match self.random.checked_add(1 + (random() >> (64 - STEP_BITS))) {
             Some(next) if same && next < 1 << 62 => next,
             // The top bit stays free, so that a microsecond has room for many ids above the first.
             _ => random() >> 3,
         };
-        *last = (time, random);
+        (self.time, self.random) = (time, random);
         ActionId::new(time, random)
     }
 }
@@ -107,6 +126,21 @@ mod tests {
         let first = stamps.stamp(&mut action());
         let second = stamps.stamp(&mut action());
         assert!(first.0 < second.0 && first.1 == second.1);
+    }
+
+    #[test]
+    fn a_writers_time_that_lies_ahead_is_nobody_elses() {
+        let (stamps, now) = (stamps_at(1_000_000), DateTime::from_timestamp_micros(1_000_000));
+        let ahead = now.expect("valid") + chrono::TimeDelta::milliseconds(500);
+        assert_eq!(stamps.stamp(&mut action().at(ahead)).1, ahead);
+        assert_eq!(Some(stamps.stamp(&mut action()).1), now);
+    }
+
+    #[test]
+    fn times_are_cut_to_the_microsecond_in_action_and_id() {
+        let time: DateTime<Utc> = "1999-12-31T23:59:59.999999999Z".parse().expect("a time");
+        let (id, cut) = stamps_at(0).stamp(&mut action().at(time));
+        assert_eq!((id.time(), cut.timestamp_subsec_nanos()), (cut, 999_999_000));
     }
 
     #[test]

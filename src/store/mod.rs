@@ -2,30 +2,46 @@
 //!
 //! A [`Store`] is a pool of connections with a registry and a clock. [`Store::append`] writes in the caller's
 //! transaction; [`Writer`] gathers the appends of many callers into shared commits; [`Store::import`] loads files.
-//! Start reading at [`append`].
+//! Start reading at `append.rs`.
 
 mod append;
 mod clock;
+mod connect_error;
 mod copy;
+mod dsn;
 mod import;
 mod load;
 mod migrate;
+mod migrate_error;
+mod pool;
 mod retry;
 mod rows;
+#[cfg(feature = "tls")]
+mod tls;
+mod visibility;
 mod writer;
-
-use std::sync::Arc;
-
-use deadpool_postgres::Pool;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
+#[cfg(feature = "cli")]
+pub(crate) use clock::system as system_clock;
+pub use connect_error::{ConnectError, Reason};
+pub use dsn::libpq_variables;
 pub use import::{
     ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
     ImportReport,
 };
-pub use migrate::{MigrateError, MigrationStatus, migrate, migration_sql, migration_status};
+#[doc(hidden)]
+pub use migrate::{Migration, migrate_with};
+pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
+pub use migrate_error::MigrateError;
+pub use pool::{Endpoint, PoolOptions};
+pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 pub use writer::{WriteError, Writer};
+
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
 
 use crate::registry::Registry;
 use clock::Stamps;
@@ -44,6 +60,9 @@ pub enum Failure {
         /// What the database said.
         source: tokio_postgres::Error,
     },
+    /// A row that no version of this program wrote.
+    #[error("a row cannot be understood")]
+    Row(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Failure {
@@ -51,7 +70,7 @@ impl Failure {
     pub(crate) fn at(self, what: &'static str) -> Self {
         match self {
             Self::Statement { source, .. } => Self::Statement { what, source },
-            connection @ Self::Connection(_) => connection,
+            other => other,
         }
     }
 
@@ -60,7 +79,7 @@ impl Failure {
     pub fn code(&self) -> Option<&tokio_postgres::error::SqlState> {
         match self {
             Self::Statement { source, .. } => source.code(),
-            Self::Connection(_) => None,
+            _ => None,
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
 pub(crate) fn judge(failure: &Failure) -> Verdict {
     match failure {
         Failure::Connection(PoolError::Backend(error)) => judge_error(error),
-        Failure::Connection(_) => Verdict::Final,
+        Failure::Connection(_) | Failure::Row(_) => Verdict::Final,
         Failure::Statement { source, .. } => judge_error(source),
     }
 }

@@ -1,7 +1,22 @@
-//! Tests against a real PostgreSQL, in the order of the modules.
-#![expect(clippy::expect_used, reason = "a test ends at the first failure")]
+//! The tests against a real PostgreSQL, in the order of the library's modules.
+//!
+//! A test that needs a database begins with `support::database().await`.
+#![cfg(feature = "local")]
+#![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
-mod support;
+mod append_only;
+mod migrate;
+mod partitions;
+mod schema;
 
+mod append;
 mod import;
 mod writer;
+
+mod conformance;
+mod follow;
+mod plans;
+
+mod examples;
+mod harness;
+mod support;

@@ -1,0 +1,27 @@
+//! Reading: streams of an object, actor, target, any role, type, run or tenant; follows and feeds.
+//!
+//! Everything here reads through a [`Reader`], which is one tenant and what it may see there; no function takes a
+//! connection, so none can look past it. *Time order*, newest first, is the order of ids; a page is one query; a cursor is
+//! the id at the edge of a page, so pages stay right while others append. Start reading at [`query`].
+
+mod cursor;
+mod feed;
+mod edge;
+mod following;
+pub mod follow;
+mod filter;
+mod page;
+pub mod query;
+mod reader;
+mod row;
+pub mod stats;
+
+pub(crate) use cursor::Direction;
+pub use cursor::{Cursor, CursorError};
+pub use feed::{FeedItem, FeedQuery, Reason};
+pub use filter::Filter;
+pub use follow::{Edge, Follow, FollowQuery, Role};
+pub use page::{PAGE_LEN_MAX, Page};
+pub use query::StreamQuery;
+pub use reader::{QueryError, Reader};
+pub use stats::{Facet, Period, StatsQuery};

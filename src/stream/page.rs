@@ -1,0 +1,101 @@
+//! Pages: some actions of a stream in time order, newest first, and the cursors to go on.
+
+use uuid::Uuid;
+
+use super::cursor::{Cursor, CursorError, Direction, Fingerprint};
+use super::reader::QueryError;
+
+/// Actions of a page. A page is held in memory as a whole; payloads are up to 64 KiB each.
+pub const PAGE_LEN_MAX: usize = 1000;
+
+/// Actions of a page where nothing else is asked for.
+pub(super) const PAGE_LEN: usize = 50;
+
+/// Some items of a stream, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The items, newest first.
+    pub items: Vec<T>,
+    /// Goes on to older ones; none where the stream ends.
+    pub older: Option<Cursor>,
+    /// Goes on to newer ones, also to those that are still to come; none while nothing has been seen.
+    pub newer: Option<Cursor>,
+}
+
+/// The range of ids that a page may take from: `low <= id < high`, walked in a direction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) low: Uuid,
+    pub(super) high: Uuid,
+    pub(super) direction: Direction,
+}
+
+impl Range {
+    /// The window of a query, cut at the cursor.
+    pub(super) fn new(
+        (low, high): (Option<Uuid>, Option<Uuid>),
+        cursor: Option<Cursor>,
+        query: Fingerprint,
+    ) -> Result<Self, QueryError> {
+        let direction = cursor.map_or(Direction::Older, |cursor| cursor.direction);
+        let mut range =
+            Self { low: low.unwrap_or(Uuid::nil()), high: high.unwrap_or(Uuid::max()), direction };
+        let Some(cursor) = cursor else { return Ok(range) };
+        if cursor.query != query {
+            return Err(QueryError::Cursor(CursorError::OtherQuery));
+        }
+        match direction {
+            Direction::Older => range.high = range.high.min(cursor.edge),
+            Direction::Newer => range.low = range.low.max(after(cursor.edge)),
+        }
+        Ok(range)
+    }
+}
+
+/// The next UUID.
+fn after(edge: Uuid) -> Uuid {
+    Uuid::from_u128(edge.as_u128().saturating_add(1))
+}
+
+/// Checks the length of a page; one more row is asked for, which tells whether the stream goes on.
+pub(super) fn check_limit(limit: usize) -> Result<i64, QueryError> {
+    match i64::try_from(limit) {
+        Ok(rows @ 1..) if limit <= PAGE_LEN_MAX => Ok(rows + 1),
+        _ => Err(QueryError::Limit { given: limit, max: PAGE_LEN_MAX }),
+    }
+}
+
+impl<T> Page<T> {
+    /// Makes a page of up to `limit + 1` items, which are in the direction of the range.
+    pub(super) fn new(
+        mut items: Vec<T>,
+        limit: usize,
+        cursor: Option<Cursor>,
+        range: Range,
+        query: Fingerprint,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        if range.direction == Direction::Newer {
+            items.reverse();
+        }
+        let at = |direction, edge| Some(Cursor { direction, edge, query });
+        let older = match (items.last(), range.direction) {
+            (Some(last), Direction::Older) if more => at(Direction::Older, id(last)),
+            (Some(last), Direction::Newer) => at(Direction::Older, id(last)),
+            // Nothing newer than the cursor: what is older begins at the cursor itself.
+            (None, Direction::Newer) => cursor.and_then(|c| at(Direction::Older, after(c.edge))),
+            _ => None,
+        };
+        let newer = match (items.first(), cursor) {
+            (Some(first), _) => at(Direction::Newer, id(first)),
+            (None, Some(cursor)) if cursor.direction == Direction::Newer => Some(cursor),
+            (None, Some(cursor)) => {
+                at(Direction::Newer, Uuid::from_u128(cursor.edge.as_u128().saturating_sub(1)))
+            }
+            (None, None) => None,
+        };
+        Self { items, older, newer }
+    }
+}

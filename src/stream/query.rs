@@ -1,0 +1,360 @@
+//! Streams: which actions, in which window, narrowed how.
+//!
+//! A page is one query on one index range, `low <= id < high` of the stream's own index, newest first. The first page has
+//! the least and greatest UUID as bounds instead of an `OR … IS NULL`, which would read the whole stream under a generic
+//! plan. Since ids are times, `since` and `until` are bounds of the same range.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::cursor::{Cursor, Direction, Fingerprint};
+use super::filter::Filter;
+use super::page::{PAGE_LEN, Page, Range, check_limit};
+use super::reader::{Plan, QueryError, Reader};
+use super::row::{self, columns};
+use crate::action::{Action, ActionId};
+use crate::resource::{Resource, ResourceRef, ResourceType};
+
+/// What every stream's rows must satisfy: range, visibility, filter. Parameters 1 to 12 are the same in all queries. A
+/// subquery, not a join: it is looked up only for rows that reach the page, whatever the planner thinks of the table. The
+/// outer `coalesce` changes no result: it hides the overlap from the planner, which believes that one row in 200 has it, and
+/// would rather sort a whole type than walk its newest rows.
+macro_rules! conditions {
+    () => {
+        "a.tenant = $1 AND a.id >= $2 AND a.id < $3
+    AND ($5 OR coalesce(coalesce((SELECT v.audience FROM gesta.visibility AS v
+        WHERE v.tenant = $1 AND v.action_id = a.id), a.audience) && $6::text[], false))
+    AND (cardinality($7::text[]) = 0 OR a.verb = ANY ($7))
+    AND (cardinality($8::text[]) = 0 OR a.object_type = ANY ($8))
+    AND (cardinality($9::text[]) = 0 OR a.outcome = ANY ($9))
+    AND ($10::text IS NULL OR a.changes ? $10)
+    AND ($11::jsonb IS NULL OR a.data @> $11)
+    AND ($12::text IS NULL OR strpos(lower(concat_ws(' ', a.verb, a.description, a.actor_id, a.object_id, a.target_id,
+        a.names)), lower($12)) > 0)"
+    };
+}
+
+pub(super) use conditions;
+
+/// The same query for both directions.
+macro_rules! both_ways {
+    ($name:literal, $($condition:tt)*) => {
+        Texts {
+            older: both_ways!(@one $name, "DESC", $($condition)*),
+            newer: both_ways!(@one $name, "ASC", $($condition)*),
+        }
+    };
+    (@one $name:literal, $order:literal, $($condition:tt)*) => {
+        concat!(
+            "-- stream::query::", $name, "\nSELECT ", columns!(), "\nFROM gesta.action AS a\nWHERE ", conditions!(),
+            $($condition)*, "\nORDER BY a.id ", $order, "\nLIMIT $4"
+        )
+    };
+}
+
+/// The text of a query, to older and to newer actions.
+struct Texts {
+    older: &'static str,
+    newer: &'static str,
+}
+
+const OBJECT: Texts = both_ways!("object", "\n    AND a.object_type = $13 AND a.object_id = $14");
+const ACTOR: Texts = both_ways!("actor", "\n    AND a.actor_type = $13 AND a.actor_id = $14");
+const TARGET: Texts = both_ways!("target", "\n    AND a.target_type = $13 AND a.target_id = $14");
+const RUN: Texts = both_ways!("run", "\n    AND a.run_id = $13");
+const TENANT: Texts = both_ways!("tenant", "");
+const TYPE: Texts = both_ways!(
+    "of_type",
+    "\n    AND (a.actor_type = $13 OR a.object_type = $13 OR a.target_type = $13)"
+);
+
+/// Three index ranges merged; a row that matches in two roles comes from the first of them only.
+macro_rules! any_role {
+    ($order:literal) => {
+        concat!(
+            "-- stream::query::any\nSELECT ", columns!(), "\nFROM (\n    (",
+            any_role!(@branch $order, "AND a.actor_type = $13 AND a.actor_id = $14"),
+            ")\n    UNION ALL\n    (",
+            any_role!(@branch $order, "AND a.object_type = $13 AND a.object_id = $14
+    AND (a.actor_type, a.actor_id) <> ($13, $14)"),
+            ")\n    UNION ALL\n    (",
+            any_role!(@branch $order, "AND a.target_type = $13 AND a.target_id = $14
+    AND (a.actor_type, a.actor_id) <> ($13, $14)
+    AND (a.object_type, a.object_id) IS DISTINCT FROM ($13, $14)"),
+            ")\n) AS a\nORDER BY a.id ", $order, "\nLIMIT $4"
+        )
+    };
+    (@branch $order:literal, $condition:literal) => {
+        concat!(
+            "SELECT ", columns!(), "\nFROM gesta.action AS a\nWHERE ", conditions!(), "\n    ", $condition,
+            "\nORDER BY a.id ", $order, "\nLIMIT $4"
+        )
+    };
+}
+
+const ANY: Texts = Texts { older: any_role!("DESC"), newer: any_role!("ASC") };
+
+const ONE: &str = concat!(
+    "-- stream::query::one\nSELECT ",
+    columns!(),
+    "\nFROM gesta.action AS a
+WHERE a.tenant = $1 AND a.id = $2
+    AND ($3 OR coalesce((SELECT v.audience FROM gesta.visibility AS v WHERE v.tenant = $1 AND v.action_id = a.id),
+        a.audience) && $4::text[])"
+);
+
+/// Which actions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stream {
+    Object(ResourceRef),
+    Actor(ResourceRef),
+    Target(ResourceRef),
+    Any(ResourceRef),
+    Type(ResourceType),
+    Run(Uuid),
+    Tenant,
+}
+
+impl Stream {
+    fn texts(&self) -> &'static Texts {
+        match self {
+            Self::Object(_) => &OBJECT,
+            Self::Actor(_) => &ACTOR,
+            Self::Target(_) => &TARGET,
+            Self::Any(_) => &ANY,
+            Self::Type(_) => &TYPE,
+            Self::Run(_) => &RUN,
+            Self::Tenant => &TENANT,
+        }
+    }
+
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Object(_) => "an object's stream",
+            Self::Actor(_) => "an actor's stream",
+            Self::Target(_) => "a target's stream",
+            Self::Any(_) => "a resource's stream",
+            Self::Type(_) => "a type's stream",
+            Self::Run(_) => "a run's stream",
+            Self::Tenant => "a tenant's stream",
+        }
+    }
+
+    /// How common a type is decides between its index and the primary key; all others have one right index.
+    fn plan(&self) -> Plan {
+        match self {
+            Self::Type(_) => Plan::Custom,
+            _ => Plan::Generic,
+        }
+    }
+
+    fn key(&self) -> String {
+        match self {
+            Self::Object(r) | Self::Actor(r) | Self::Target(r) | Self::Any(r) => r.to_string(),
+            Self::Type(kind) => kind.to_string(),
+            Self::Run(run) => run.to_string(),
+            Self::Tenant => String::new(),
+        }
+    }
+}
+
+/// A stream to read, page by page.
+///
+/// ```no_run
+/// # async fn example(reader: gesta::Reader, issue: gesta::ResourceRef) -> Result<(), gesta::QueryError> {
+/// use gesta::StreamQuery;
+/// let page = StreamQuery::object(&issue).limit(50).page(&reader).await?;
+/// let next = StreamQuery::object(&issue).limit(50).from(page.older).page(&reader).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamQuery {
+    stream: Stream,
+    filter: Filter,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    cursor: Option<Cursor>,
+    limit: usize,
+}
+
+impl StreamQuery {
+    fn new(stream: Stream) -> Self {
+        let filter = Filter::default();
+        Self { stream, filter, since: None, until: None, cursor: None, limit: PAGE_LEN }
+    }
+
+    /// What was done to a resource.
+    #[must_use]
+    pub fn object(resource: &(impl Resource + ?Sized)) -> Self {
+        Self::new(Stream::Object(resource.resource()))
+    }
+
+    /// What somebody did.
+    #[must_use]
+    pub fn actor(resource: &(impl Resource + ?Sized)) -> Self {
+        Self::new(Stream::Actor(resource.resource()))
+    }
+
+    /// What was done in, to or for a resource.
+    #[must_use]
+    pub fn target(resource: &(impl Resource + ?Sized)) -> Self {
+        Self::new(Stream::Target(resource.resource()))
+    }
+
+    /// Everything that a resource has to do with, in any role.
+    #[must_use]
+    pub fn any(resource: &(impl Resource + ?Sized)) -> Self {
+        Self::new(Stream::Any(resource.resource()))
+    }
+
+    /// Everything that resources of a type have to do with, in any role.
+    #[must_use]
+    pub fn of_type(kind: ResourceType) -> Self {
+        Self::new(Stream::Type(kind))
+    }
+
+    /// What a run or bulk operation did.
+    #[must_use]
+    pub fn run(run: Uuid) -> Self {
+        Self::new(Stream::Run(run))
+    }
+
+    /// Everything of the reader's tenant.
+    #[must_use]
+    pub fn tenant() -> Self {
+        Self::new(Stream::Tenant)
+    }
+
+    /// Only these verbs.
+    #[must_use]
+    pub fn verbs<S: Into<String>>(mut self, verbs: impl IntoIterator<Item = S>) -> Self {
+        self.filter.verbs = verbs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Only what satisfies the filter.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Only what occurred at this moment or later.
+    #[must_use]
+    pub fn since(mut self, time: DateTime<Utc>) -> Self {
+        self.since = Some(time);
+        self
+    }
+
+    /// Only what occurred before this moment.
+    #[must_use]
+    pub fn until(mut self, time: DateTime<Utc>) -> Self {
+        self.until = Some(time);
+        self
+    }
+
+    /// Where a page before this one ended; none for the first page. It must be of the same query and reader.
+    #[must_use]
+    pub fn from(mut self, cursor: Option<Cursor>) -> Self {
+        self.cursor = cursor;
+        self
+    }
+
+    /// How many, 1 to 1,000; 50 where nothing is said.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// When the limit is out of range, the cursor is another query's, or the database does not answer.
+    pub async fn page(&self, reader: &Reader) -> Result<Page<Action>, QueryError> {
+        let rows = check_limit(self.limit)?;
+        let query = self.fingerprint(reader);
+        let window = (self.since.map(floor), self.until.map(floor));
+        let range = Range::new(window, self.cursor, query)?;
+        let actions = self.read(reader, range, rows).await?;
+        Ok(Page::new(actions, self.limit, self.cursor, range, query, |action| action.id.uuid()))
+    }
+
+    async fn read(
+        &self,
+        reader: &Reader,
+        range: Range,
+        rows: i64,
+    ) -> Result<Vec<Action>, QueryError> {
+        let what = self.stream.what();
+        let texts = self.stream.texts();
+        let sql = match range.direction {
+            Direction::Older => texts.older,
+            Direction::Newer => texts.newer,
+        };
+        let tenant = reader.tenant().as_str();
+        let (everything, labels) = reader.sight();
+        let filter = self.filter.params();
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![
+            &tenant,
+            &range.low,
+            &range.high,
+            &rows,
+            &everything,
+            &labels,
+            &filter.verbs,
+            &filter.object_types,
+            &filter.outcomes,
+            &filter.changed,
+            &filter.data,
+            &filter.text,
+        ];
+        let (kind, id);
+        match &self.stream {
+            Stream::Object(r) | Stream::Actor(r) | Stream::Target(r) | Stream::Any(r) => {
+                (kind, id) = (r.kind.as_str(), r.id.as_str());
+                params.push(&kind);
+                params.push(&id);
+            }
+            Stream::Type(of) => {
+                kind = of.as_str();
+                params.push(&kind);
+            }
+            Stream::Run(run) => params.push(run),
+            Stream::Tenant => {}
+        }
+        let rows = reader.query(what, self.stream.plan(), sql, &params).await?;
+        rows.iter()
+            .map(|row| row::action(row).map_err(|source| QueryError::Row { what, source }))
+            .collect()
+    }
+
+    fn fingerprint(&self, reader: &Reader) -> Fingerprint {
+        let mut parts = reader.parts();
+        parts.extend([self.stream.what().to_owned(), self.stream.key()]);
+        parts.extend(self.filter.parts());
+        parts.push(format!("{:?} {:?}", self.since.map(floor), self.until.map(floor)));
+        Fingerprint::of(parts.iter().map(String::as_str))
+    }
+}
+
+/// The first id of a moment.
+pub(super) fn floor(time: DateTime<Utc>) -> Uuid {
+    ActionId::floor(time).uuid()
+}
+
+impl Reader {
+    /// A single action; none where there is none that the reader may see.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn action(&self, id: ActionId) -> Result<Option<Action>, QueryError> {
+        let what = "an action";
+        let (everything, labels) = self.sight();
+        let params: [&(dyn ToSql + Sync); 4] =
+            [&self.tenant().as_str(), &id.uuid(), &everything, &labels];
+        let rows = self.query(what, Plan::Generic, ONE, &params).await?;
+        rows.first().map(row::action).transpose().map_err(|source| QueryError::Row { what, source })
+    }
+}

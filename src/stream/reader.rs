@@ -1,0 +1,161 @@
+//! A reader: one tenant, and what may be seen there.
+
+use futures_util::future::join4;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::cursor::CursorError;
+use crate::resource::Tenant;
+use crate::store::{Failure, Store, failed};
+
+/// Sets what holds for one transaction: the tenant for row security, how plans are made, and no JIT, which would cost a
+/// page more than it runs.
+const SCOPE: &str = "-- stream::reader::scope
+SELECT set_config('gesta.tenant', $1, true), set_config('plan_cache_mode', $2, true), set_config('jit', 'off', true)";
+
+/// Why something cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The page length is out of range.
+    #[error("a page of {given} is refused; give 1 to {max}")]
+    Limit {
+        /// What was given.
+        given: usize,
+        /// What is allowed.
+        max: usize,
+    },
+    /// The cursor is none, or another query's.
+    #[error("cursor: {0}")]
+    Cursor(CursorError),
+    /// The database did not answer.
+    #[error("failed to read {what}")]
+    Database {
+        /// Which stream, feed or list.
+        what: &'static str,
+        /// Why.
+        source: Failure,
+    },
+    /// A row that no version of this program wrote.
+    #[error("failed to understand a row of {what}")]
+    Row {
+        /// Which stream, feed or list.
+        what: &'static str,
+        /// What is strange about it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// How a statement is planned.
+#[derive(Clone, Copy)]
+pub(super) enum Plan {
+    /// Once for all parameters: the index is the right one whatever is asked for.
+    Generic,
+    /// For these parameters: the right index depends on how common a type or verb is.
+    Custom,
+}
+
+/// What of a tenant's actions is visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Actions whose audience has one of these labels.
+    Labels(Vec<String>),
+    /// Everything.
+    Everything,
+}
+
+/// Reads the streams of one tenant, as far as its labels allow. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    store: Store,
+    tenant: Tenant,
+    sight: Sight,
+}
+
+impl Reader {
+    /// A reader who sees what is `public`.
+    #[must_use]
+    pub fn new(store: &Store, tenant: Tenant) -> Self {
+        let sight = Sight::Labels(vec!["public".to_owned()]);
+        Self { store: store.clone(), tenant, sight }
+    }
+
+    /// Sees what has one of these labels; `public` is not among them unless it is named.
+    #[must_use]
+    pub fn labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
+        self.sight = Sight::Labels(labels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sees everything of the tenant.
+    #[must_use]
+    pub fn auditor(mut self) -> Self {
+        self.sight = Sight::Everything;
+        self
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The store that it reads from.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether everything is seen, and else the labels: parameters of every query.
+    pub(super) fn sight(&self) -> (bool, &[String]) {
+        match &self.sight {
+            Sight::Labels(labels) => (false, labels),
+            Sight::Everything => (true, &[]),
+        }
+    }
+
+    /// The parts of a query's fingerprint that are the reader's.
+    pub(super) fn parts(&self) -> Vec<String> {
+        let (everything, labels) = self.sight();
+        vec![self.tenant.to_string(), serde_json::json!([everything, labels]).to_string()]
+    }
+
+    /// One read-only transaction around one query. The four messages leave in one flight, and the first poll sends them
+    /// all, so a future that is dropped leaves no transaction open behind it.
+    pub(super) async fn query(
+        &self,
+        what: &'static str,
+        plan: Plan,
+        sql: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, QueryError> {
+        self.rows(plan, sql, params).await.map_err(|source| QueryError::Database { what, source })
+    }
+
+    async fn rows(
+        &self,
+        plan: Plan,
+        sql: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        let mode = match plan {
+            Plan::Generic => "force_generic_plan",
+            Plan::Custom => "force_custom_plan",
+        };
+        let client = self.store.client().await?;
+        let scope = client.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
+        let statement = client.prepare_cached(sql).await.map_err(failed("prepare"))?;
+        let tenant = self.tenant.as_str();
+        let (begun, scoped, rows, ended) = join4(
+            client.batch_execute("BEGIN READ ONLY"),
+            client.query_one(&scope, &[&tenant, &mode]),
+            client.query(&statement, params),
+            client.batch_execute("COMMIT"),
+        )
+        .await;
+        begun.map_err(failed("begin"))?;
+        scoped.map_err(failed("set the tenant"))?;
+        let rows = rows.map_err(failed("answer"))?;
+        ended.map_err(failed("end the transaction"))?;
+        Ok(rows)
+    }
+}
