@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use futures_util::SinkExt;
-use gesta::import::Jsonl;
+use gesta::Tenant;
+use gesta::import::{Input as _, Jsonl};
 use gesta::store::{ImportCounts, ImportOptions};
 use tokio_postgres::Client;
 
@@ -24,8 +25,12 @@ FROM STDIN (FORMAT binary)";
 
 pub(super) async fn run(bench: &Bench) {
     let role = "gesta_import";
+    read_alone();
     let mut figures = [const { Vec::new() }; 3];
     bench.reset().await;
+    if std::env::args().any(|arg| arg == "read") {
+        return;
+    }
     let rows = import(bench, role).await.1;
     let peak = peak();
     let prepared = prepare(&bench.admin().await).await;
@@ -47,9 +52,20 @@ pub(super) async fn run(bench: &Bench) {
     super::line("COPY import of a file", ours, limit);
     super::line("the same file again, all duplicates", again, limit);
     println!(
-        "peak memory {} MB, of which {} MB are the limit's rows",
-        peak(),
-        prepared.len() >> 20
+        "peak memory of the process after the first import, before the limit's rows: {peak} MB"
+    );
+}
+
+/// What the reader's thread could deliver if nobody else needed a processor.
+fn read_alone() {
+    let start = Instant::now();
+    let tenant = Tenant::default();
+    let entries = Jsonl::new(input()).entries(&tenant).expect("readable");
+    let rows = entries.map(|entry| entry.expect("read").action.is_ok()).filter(|ok| *ok).count();
+    println!(
+        "{:<44} {:>12.0}",
+        "reading, unpacking and parsing alone",
+        per_second(rows as u64, start)
     );
 }
 

@@ -28,17 +28,18 @@ pub(super) fn decode(mut input: impl Read + 'static) -> Result<Box<dyn Read>, Re
     head.read_to_end(&mut first).map_err(|source| ReadError::Read { line: 0, source })?;
     let packed = first == GZIP;
     let whole = Cursor::new(first).chain(input);
-    if packed { unpack(whole) } else { Ok(Box::new(whole)) }
+    match packed {
+        #[cfg(feature = "gzip")]
+        true => Ok(unpack(whole)),
+        #[cfg(not(feature = "gzip"))]
+        true => Err(ReadError::Packed),
+        false => Ok(Box::new(whole)),
+    }
 }
 
 #[cfg(feature = "gzip")]
-fn unpack(input: impl Read + 'static) -> Result<Box<dyn Read>, ReadError> {
+fn unpack(input: impl Read + 'static) -> Box<dyn Read> {
     // Larger than the library's own buffer: fewer calls of the operating system.
     let input = io::BufReader::with_capacity(1 << 16, input);
-    Ok(Box::new(flate2::bufread::MultiGzDecoder::new(input)))
-}
-
-#[cfg(not(feature = "gzip"))]
-fn unpack(_: impl Read + 'static) -> Result<Box<dyn Read>, ReadError> {
-    Err(ReadError::Packed)
+    Box::new(flate2::bufread::MultiGzDecoder::new(input))
 }

@@ -147,7 +147,9 @@ fn labels(out: &mut BytesMut, labels: &[String]) {
         length(out, labels.len());
         out.put_i32(1);
     }
-    labels.iter().for_each(|label| text(out, label));
+    for label in labels {
+        text(out, label);
+    }
 }
 
 #[cfg(test)]

@@ -205,7 +205,9 @@ async fn store_chunk(
     refusals.extend(tally.conflicts);
     refusals.extend(tally.refused);
     refusals.sort_by_key(|refusal| refusal.line);
-    refusals.iter().for_each(|refusal| observer.refused(refusal));
+    for refusal in &refusals {
+        observer.refused(refusal);
+    }
     Ok(observer.progress(&ImportProgress { counts: *counts, bytes: chunk.bytes }))
 }
 

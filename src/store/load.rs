@@ -33,13 +33,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS gesta_import_stage (
 const DROP_STAGE: &str = "-- store::load::drop_stage
 DROP TABLE IF EXISTS pg_temp.gesta_import_stage";
 
-/// The staging table has no statistics and the log may be large: the only good plan looks each row up by its key, and it
-/// must not be left to a guess.
 const EMPTY_STAGE: &str = "-- store::load::empty_stage
-TRUNCATE pg_temp.gesta_import_stage RESTART IDENTITY;
-SET LOCAL enable_hashjoin = off;
-SET LOCAL enable_mergejoin = off;
-SET LOCAL plan_cache_mode = force_custom_plan";
+TRUNCATE pg_temp.gesta_import_stage RESTART IDENTITY";
 
 const COPY_STAGE: &str = "-- store::load::copy_stage
 COPY pg_temp.gesta_import_stage (tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id,
@@ -125,9 +120,10 @@ impl Loader {
     pub(crate) async fn start(store: &Store, tenant: &Tenant) -> Result<Self, Failure> {
         let client = store.client().await?;
         let row = client.query_one(SECURED, &[]).await.map_err(failed("ask for row security"))?;
-        let (rights, way) = match row.get(0) {
-            true => (Rights::RowSecurity, Way::Staged),
-            false => (Rights::Copy, Way::Straight),
+        let (rights, way) = if row.get(0) {
+            (Rights::RowSecurity, Way::Staged)
+        } else {
+            (Rights::Copy, Way::Straight)
         };
         let (store, tenant) = (store.clone(), tenant.clone());
         let session = Some(Session { client, stage: Stage::Missing });

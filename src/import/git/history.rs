@@ -1,6 +1,7 @@
 //! The output of `git log -z --raw`, token by token, as actions.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
@@ -22,8 +23,6 @@ pub(super) const FORMAT: &str = "--format=tformat:%H%x00%P%x00%at%x00%an%x00%ae%
 const HEADER_LEN: usize = 7;
 /// Bytes of a token: a path or a subject. Longer ones are cut; Linux allows paths of 4,096.
 const TOKEN_LEN_MAX: u64 = 64 << 10;
-/// Bytes of a subject that are kept. Some commits have their whole message in one line.
-const SUBJECT_LEN_MAX: usize = 4 << 10;
 /// Digits of the hash that stands for an e-mail address.
 const ACTOR_ID_LEN: usize = 16;
 
@@ -211,15 +210,14 @@ fn read_header(hash: &[u8], output: &mut impl BufRead) -> Result<Commit, History
     if !is_hash {
         return Err(unexpected(hash));
     }
-    let mut subject = text[6].clone().into_owned();
-    subject.truncate(subject.floor_char_boundary(SUBJECT_LEN_MAX));
     let author = resource("actor", "user", actor_id(&text[4])).map_err(|_| unexpected(hash))?;
     Ok(Commit {
         hash: text[0].clone().into_owned(),
         parents: text[1].split_whitespace().count(),
         authored: time(&text[2]),
         author: Named { name: name(&text[3]), ..author },
-        subject,
+        // Some commits have their whole message in one line; a subject is cut like a name.
+        subject: cut(text[6].clone().into_owned()),
         committed: time(&text[5]),
     })
 }
@@ -294,7 +292,9 @@ fn text_of_path(path: &[u8]) -> String {
                     }
                     text.push(c);
                 }
-                chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\{byte:03o}")));
+                for byte in chunk.invalid() {
+                    let _ = write!(text, "\\{byte:03o}");
+                }
             }
             text + "\""
         }
