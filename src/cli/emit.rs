@@ -272,7 +272,6 @@ fn payload(given: &str) -> anyhow::Result<Json> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

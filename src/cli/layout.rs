@@ -172,7 +172,6 @@ pub(crate) fn squeeze(widths: &mut [usize], total: usize) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use proptest::prelude::*;
 

@@ -176,7 +176,6 @@ fn code(status: ExitStatus) -> Code {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

@@ -418,7 +418,6 @@ fn filled(period: Period, bars: Vec<Bar>) -> Vec<Bar> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

@@ -190,7 +190,6 @@ fn at(day: &str, time: &str) -> DateTime<Utc> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use std::collections::HashSet;
 
