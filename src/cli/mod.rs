@@ -53,7 +53,7 @@ const THREADS: usize = 2;
 
 /// Activity streams and audit events on PostgreSQL: who did what, to which object, when and why.
 #[derive(Parser)]
-#[command(name = "gesta", version, help_template = TEMPLATE, disable_help_subcommand = true)]
+#[command(name = "gesta", version, help_template = TEMPLATE)]
 #[command(before_help = EXAMPLES, after_help = exit::HELP, after_long_help = help())]
 #[command(arg_required_else_help = true)]
 struct Cli {

@@ -96,6 +96,7 @@ fn help_has_examples_and_the_codes() {
         let (examples, usage) = (help.find("Examples:"), help.find("Usage:"));
         assert!(examples.is_some() && examples < usage, "examples come first\n{help}");
     }
+    assert_eq!(gesta.ok(&["help", "import"]), gesta.ok(&["import", "--help"]));
     let help = gesta.ok(&["--help"]);
     assert!(commands.iter().all(|command| help.contains(command)), "{help}");
     assert!(help.contains("GESTA_HOME") && help.contains("130 interrupted"), "{help}");
