@@ -61,6 +61,10 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     tour.begin(&place, history, told)?;
     tour.show(has_history).await?;
     tour.next(has_history)?;
+    if session.url.is_some() {
+        // It may hold a password, so it is not printed.
+        say::note("give --database-url with these too, or set GESTA_DATABASE_URL");
+    }
     tour.out.flush()?;
     Ok(Code::Ok)
 }
@@ -111,12 +115,22 @@ fn program(session: &Session) -> String {
     let called = std::env::args().next().unwrap_or_default();
     let mut text = if called.contains('/') { called } else { "gesta".to_owned() };
     if let Some(home) = &session.home {
-        let _ = write!(text, " --home {}", home.display());
+        let _ = write!(text, " --home {}", quoted(&home.to_string_lossy()));
     }
     if session.tenant != Tenant::default() {
-        let _ = write!(text, " --tenant {}", session.tenant);
+        let _ = write!(text, " --tenant {}", quoted(session.tenant.as_str()));
     }
     text
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// What is shown, and how to see it again.

@@ -171,7 +171,7 @@ impl Story {
             .target(&atlas()?)
             .source(Source::Bulk)
             .changes(json!({ "archived": [false, true] }))
-            .at(at("2026-11-15", &format!("17:00:{number}"))))
+            .at(at("2026-11-15", &format!("17:{number:02}:00", number = number % 60))))
     }
 }
 
