@@ -87,11 +87,10 @@ macro_rules! recent_of {
 
 /// Both directions. `$7` and `$8` are the follower, `$9` is the flag, `$10` says whether the follower's own actions count,
 /// `$11` and `$12` are the two limits above. `rest` says where step 1 ended and whether step 2 is wanted; `head` and
-/// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. Heads are
-/// three times a page, because an action stands in up to three streams; where that is not enough, the threshold says
-/// how far the rows are complete.
+/// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. No head is cut
+/// off before it is known which ids they are: any number of edges may be the reasons of one action.
 macro_rules! feed {
-    ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $until:literal,
+    ($name:literal, $order:literal, $back:literal, $low:literal, $start:literal, $near:literal, $far:literal, $until:literal,
         $reaching:literal) => {
         concat!(
             "-- stream::feed::", $name, "
@@ -107,7 +106,7 @@ WITH edge AS MATERIALIZED (
 ), recent AS MATERIALIZED (
     SELECT a.id, a.actor_type, a.actor_id, a.object_type, a.object_id, a.target_type, a.target_id
     FROM gesta.action AS a
-    WHERE a.tenant = $1 AND a.id >= $2 AND a.id < $3
+    WHERE a.tenant = $1 AND a.id ", $low, " AND a.id < $3
     ORDER BY a.id ", $order, "
     LIMIT CASE WHEN (SELECT count(*) FROM edge) > $11 THEN $12::bigint ELSE 0 END
 ), found AS MATERIALIZED (
@@ -121,14 +120,10 @@ WITH edge AS MATERIALIZED (
     SELECT h.n, h.id FROM (
     ", all_roles!("e.n, i.id", "(SELECT * FROM edge WHERE (SELECT wanted FROM rest)) AS e", $near, $far, $order, "1"), "
     ) AS h
-    ORDER BY h.id ", $order, "
-    LIMIT $4 * 3
 ), nearest AS MATERIALIZED (
     SELECT DISTINCT id FROM head ORDER BY id ", $order, " LIMIT $4
 ), threshold AS MATERIALIZED (
-    SELECT CASE WHEN count(*) = $4 OR (SELECT count(*) FROM head) = $4 * 3
-        THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id
-    FROM nearest
+    SELECT CASE WHEN count(*) = $4 THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id FROM nearest
 ), item AS (
     SELECT id, n FROM found
     UNION ALL
@@ -159,6 +154,7 @@ const OLDER: &str = feed!(
     "older",
     "DESC",
     "ASC",
+    ">= $2",
     "$3",
     "< (SELECT bound FROM rest)",
     ">= $2",
@@ -169,6 +165,7 @@ const NEWER: &str = feed!(
     "newer",
     "ASC",
     "DESC",
+    "> $2",
     "$2",
     "> (SELECT bound FROM rest)",
     "< $3",
@@ -309,7 +306,7 @@ impl FeedQuery {
     ) -> Result<(Vec<FeedItem>, Option<Range>), QueryError> {
         let (sql, low) = match range.direction {
             Direction::Older => (OLDER, range.low),
-            // The bounds of the heads exclude their start, so that going on after a row needs no arithmetic in SQL.
+            // All bounds exclude their start, so that going on after a row needs no arithmetic in SQL.
             Direction::Newer => (NEWER, Uuid::from_u128(range.low.as_u128().saturating_sub(1))),
         };
         let (everything, labels) = reader.sight();
