@@ -4,13 +4,14 @@
 #![cfg(feature = "local")]
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
-mod append_only;
 mod harness;
-mod migrate;
-mod schema;
 mod support;
 
+mod migrate;
+mod schema;
+mod append_only;
 mod append;
-mod conformance;
-mod follow;
 mod writer;
+mod paging;
+mod follow;
+mod conformance;
