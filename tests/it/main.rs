@@ -14,4 +14,5 @@ mod append;
 mod writer;
 mod paging;
 mod follow;
+mod isolation;
 mod conformance;
