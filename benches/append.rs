@@ -3,6 +3,8 @@
 //! `GESTA_BENCH_URL=… cargo bench --bench append [-- PART…]`, where a part is `single`, `writer`, `batch` or `import`.
 #![expect(clippy::expect_used, reason = "a bench ends at the first failure")]
 
+#[path = "support/import.rs"]
+mod import;
 mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +59,9 @@ fn main() {
         }
         if wanted("writer") {
             writers(&bench, eight, thousand).await;
+        }
+        if wanted("import") {
+            import::run(&bench).await;
         }
         bench.end().await;
     });

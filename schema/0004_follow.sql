@@ -28,7 +28,7 @@ CREATE INDEX follow_followed_idx ON gesta.follow (tenant, followed_type, followe
 
 COMMENT ON TABLE gesta.follow IS 'One row is one edge: a follower wants the actions of a resource in its feed. Rows go when it is unfollowed.';
 COMMENT ON COLUMN gesta.follow.tenant IS 'Isolation unit, as in gesta.action.';
-COMMENT ON COLUMN gesta.follow.id IS 'UUIDv8 from the SHA-256 of follower, followed and flag: the same edge has the same id. Two ids of 2,048 bytes do not fit into one B-tree entry.';
+COMMENT ON COLUMN gesta.follow.id IS 'UUIDv8: 48 bits of the SHA-256 of follower and followed, then of these and the flag. The same edge has the same id, those of one pair stand together. Two ids of 2,048 bytes do not fit into one B-tree entry.';
 COMMENT ON COLUMN gesta.follow.follower_type IS 'Type of who follows.';
 COMMENT ON COLUMN gesta.follow.follower_id IS 'Id of who follows.';
 COMMENT ON COLUMN gesta.follow.followed_type IS 'Type of what is followed.';

@@ -14,7 +14,7 @@ const QUOTE_LEN_MAX: usize = 60;
 /// text the message before it contains already is left out.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let mut text = explain(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         let message = explain(error);
@@ -26,9 +26,11 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The text of one error; for a message of PostgreSQL also its detail and hint, which its `Display` leaves out.
+/// The text of one error; for a message of PostgreSQL also its detail and hint, which its `Display` leaves out. The
+/// "db error" that tokio-postgres puts before it says nothing.
 fn explain(error: &(dyn Error + 'static)) -> String {
-    let Some(db) = error.downcast_ref::<tokio_postgres::error::DbError>() else {
+    let outer = error.downcast_ref::<tokio_postgres::Error>().and_then(|error| error.as_db_error());
+    let Some(db) = outer.or_else(|| error.downcast_ref::<tokio_postgres::error::DbError>()) else {
         return error.to_string();
     };
     let mut text = db.message().to_owned();
@@ -79,7 +81,7 @@ fn push_visible(text: &mut String, c: char) {
 }
 
 /// Whether a character moves the cursor, changes direction, breaks the line or cannot be seen.
-fn is_disguising(c: char) -> bool {
+pub(crate) fn is_disguising(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,4 +1,67 @@
 //! Gesta: activity streams and audit events on PostgreSQL.
+//!
+//! Something happens in an application: somebody closes an issue, a job updates 20,000 rows, a request is refused. Gesta
+//! records it as an **action**, *actor verb object target*, in one append-only table, in the transaction of the change
+//! itself, and answers streams, follows and feeds out of that table.
+//!
+//! ```text
+//!  Context ─► NewAction ─► Store::append(&tx) ─► gesta.action ─► StreamQuery::object(..).page(&reader) ─► Page<Action>
+//!  who, why   what, with   in your transaction    one row        FeedQuery::new(..).page(&reader)
+//!             what change                         is one fact
+//! ```
+//!
+//! # Words
+//!
+//! | word | means |
+//! |---|---|
+//! | actor, verb, object, target | who, what (`close`), done to what, in, to or for what |
+//! | action | one row of the log; nobody changes it |
+//! | resource | anything that actions are about, as `type:id` |
+//! | stream | the actions of one object, actor, target, type, run or tenant in time order, newest first |
+//! | follow, feed | an edge from somebody to a resource; the merged streams of all that somebody follows |
+//! | cursor | opaque text that says where a page ended |
+//! | batch | the actions of one bulk operation; they share a run id |
+//! | tenant | the unit of isolation |
+//! | reader | one tenant and what may be seen there; everything is read through one |
+//!
+//! # An action and its stream
+//!
+//! ```no_run
+//! use gesta::{Context, NewAction, Reader, ResourceRef, Store, StreamQuery, Tenant};
+//! use gesta::store::{Endpoint, PoolOptions};
+//!
+//! # async fn tour() -> Result<(), Box<dyn std::error::Error>> {
+//! let endpoint: Endpoint = "postgresql://app@db.example/shop".parse()?;
+//! let store = Store::new(endpoint.pool(&PoolOptions::default()).await?);
+//!
+//! let alice = ResourceRef::new("user", "42")?.named("Alice");
+//! let issue = ResourceRef::new("issue", "70")?.named("Crash on save");
+//! let ctx = Context::new(&alice).reason("ticket OPS-123");
+//!
+//! let mut client = store.pool().get().await?;
+//! let tx = client.transaction().await?;
+//! // … the application's own statements …
+//! let _receipt = store.append(&tx, NewAction::new("close", &ctx).object(&issue)).await?;
+//! tx.commit().await?; // now the action exists, and not before
+//!
+//! let reader = Reader::new(&store, Tenant::default());
+//! for action in StreamQuery::object(&issue).page(&reader).await?.items {
+//!     println!("{}", store.registry().sentence(&action)); // Alice close Crash on save
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! The folder `examples` goes on from here. The modules below stand in the order of an action's path, and each uses only
+//! those above it; ARCHITECTURE.md has the reasons.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `tls` | TLS to PostgreSQL |
+//! | `gzip` | imports of packed files |
+//! | `local` | a private PostgreSQL, found or fetched |
+//! | `cli` (default) | the command `gesta`, with all of the above |
 
 pub mod error;
 pub mod json;
@@ -6,10 +69,15 @@ pub mod resource;
 pub mod context;
 pub mod action;
 pub mod registry;
+pub mod import;
 pub mod store;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod config;
+#[cfg(feature = "cli")]
+pub mod cli;
 
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;

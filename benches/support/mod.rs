@@ -1,13 +1,18 @@
 //! What every bench needs: a durable server, a migrated database, an identical table for the raw limit, medians.
 
+#[allow(dead_code, reason = "not every bench reads")]
+pub mod fill;
+
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use gesta::Store;
+use gesta::local::{Home, Options, SUPERUSER, Search, Server};
 use tokio_postgres::{Client, Config, NoTls};
 
-/// A database of this run, on the server that `GESTA_BENCH_URL` names (as a superuser).
+/// A database of this run, on a private and durable server, or on the one that `GESTA_BENCH_URL` names (as a superuser).
 pub struct Bench {
     config: Config,
     name: String,
+    private: Option<(Server, tempfile::TempDir)>,
 }
 
 /// The limit is measured on a table that differs in its name only: same columns, constraints, indexes, partitions.
@@ -31,10 +36,10 @@ GRANT SELECT, INSERT ON raw.action TO gesta_app, gesta_import;";
 impl Bench {
     /// Makes the database.
     pub async fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a bench has no configuration of its own")]
-        let url = std::env::var("GESTA_BENCH_URL")
-            .expect("GESTA_BENCH_URL names a durable PostgreSQL, as a superuser");
-        let mut config: Config = url.parse().expect("a URL of PostgreSQL");
+        let (mut config, private) = match std::env::var_os("GESTA_BENCH_URL") {
+            Some(url) => (url.to_string_lossy().parse().expect("a URL of PostgreSQL"), None),
+            None => private().await,
+        };
         let name = format!("gesta_bench_{}", std::process::id());
         let server = connect(&config).await;
         for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
@@ -46,7 +51,7 @@ impl Bench {
         config.dbname(&name);
         let mut admin = connect(&config).await;
         gesta::store::migrate(&mut admin).await.expect("the schema");
-        Self { config, name }
+        Self { config, name, private }
     }
 
     /// A connection of the superuser.
@@ -89,7 +94,21 @@ impl Bench {
         let name = std::mem::take(&mut self.name);
         let server = connect(self.config.dbname("postgres")).await;
         server.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
+        if let Some((server, _dir)) = self.private.take() {
+            server.stop().await.expect("stopped");
+        }
     }
+}
+
+/// A server with PostgreSQL's own settings but for `shared_buffers`, in a folder on disk.
+async fn private() -> (Config, Option<(Server, tempfile::TempDir)>) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let search = Search::new(None, std::env::var_os("PATH").unwrap_or_default());
+    let options =
+        Options::new(search).setting("shared_buffers", "1GB").setting("max_wal_size", "4GB");
+    let home = Home::at(dir.path().join("home"));
+    let server = Server::start(&home, &options).await.expect("a private server");
+    (server.config(SUPERUSER, "postgres"), Some((server, dir)))
 }
 
 async fn connect(config: &Config) -> Client {

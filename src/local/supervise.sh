@@ -15,7 +15,7 @@ watch() {
 }
 if [ "$server" = new ]; then
   server=$$
-  (watch 0<&3 3<&- &)
+  ( (exec 0<&3 3<&-; watch) & )
   exec "$@" 3<&-
 else
   exec 0<&3 3<&-

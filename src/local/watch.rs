@@ -42,6 +42,10 @@ use super::home::POLL;
 use super::{Home, LocalError, socket};
 
 /// The watcher, and what makes a shell into the server.
+///
+/// The watcher redirects with `exec`: dash keeps a copy of what a function's own redirection
+/// replaces, and with it the FIFO would stay open too long. It is started from a shell that ends at
+/// once, so that it is no child of the server, which takes the death of any child for a crash.
 const SUPERVISE: &str = include_str!("supervise.sh");
 
 /// Keeps the server running as long as it is open in any process.

@@ -8,6 +8,7 @@ mod verb;
 
 use std::collections::BTreeMap;
 
+pub(crate) use sentence::ago;
 pub use verb::Verb;
 
 use crate::action::{InvalidAction, NewAction};

@@ -39,21 +39,28 @@ RETURNING id"
 }
 pub(crate) use insert_action;
 
-/// Whether the stored row is the one that was given, column by column; only columns that the writer gives count.
+/// Whether the stored row is the one that was given, column by column; only columns that the writer gives count. LIMIT
+/// keeps the planner to one probe of the primary key a row: of a large batch it would rather read the whole log, since it
+/// counts a probe of every partition where only one is made.
 macro_rules! compare_action {
     ($head:literal, $($from:tt)*) => {
         concat!(
             $head,
             "
-SELECT r.n, (a.actor_type, a.actor_id, a.verb, a.object_type, a.object_id, a.target_type, a.target_id, a.occurred_at,
-    a.run_id, a.source, a.outcome, a.description, a.changes, a.data, a.names, a.context, a.audience)
-    IS NOT DISTINCT FROM (r.actor_type, r.actor_id, r.verb, r.object_type, r.object_id, r.target_type, r.target_id,
-    r.occurred_at, r.run_id, r.source, r.outcome, r.description, r.changes, r.data, r.names, r.context,
-    r.audience::text[]) AS same
+SELECT r.n, stored.same
 FROM ",
             $($from)*,
             "
-JOIN gesta.action AS a ON a.tenant = $1 AND a.id = r.id"
+CROSS JOIN LATERAL (
+    SELECT (a.actor_type, a.actor_id, a.verb, a.object_type, a.object_id, a.target_type, a.target_id, a.occurred_at,
+        a.run_id, a.source, a.outcome, a.description, a.changes, a.data, a.names, a.context, a.audience)
+        IS NOT DISTINCT FROM (r.actor_type, r.actor_id, r.verb, r.object_type, r.object_id, r.target_type, r.target_id,
+        r.occurred_at, r.run_id, r.source, r.outcome, r.description, r.changes, r.data, r.names, r.context,
+        r.audience::text[]) AS same
+    FROM gesta.action AS a
+    WHERE a.tenant = $1 AND a.id = r.id
+    LIMIT 1
+) AS stored"
         )
     };
 }

@@ -80,6 +80,39 @@ pub(super) fn parse(text: &str) -> Result<(Config, TlsSettings), ConnectError> {
     Ok((config, tls))
 }
 
+/// The variables of libpq that say what a parameter says; the others have none.
+const VARIABLES: &[(&str, &str)] = &[
+    ("application_name", "PGAPPNAME"),
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("dbname", "PGDATABASE"),
+    ("gssencmode", "PGGSSENCMODE"),
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
+    ("options", "PGOPTIONS"),
+    ("password", "PGPASSWORD"),
+    ("port", "PGPORT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+    ("sslmode", "PGSSLMODE"),
+    ("sslnegotiation", "PGSSLNEGOTIATION"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
+    ("user", "PGUSER"),
+];
+
+/// The variables of libpq that stand for a database URL, for `psql`: what is given on a command line, everybody on the
+/// machine can read.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub fn libpq_variables(text: &str) -> Result<Vec<(&'static str, String)>, ConnectError> {
+    let mut given = Parameters::parse(text)?;
+    let variable = |&(name, variable): &(&str, &'static str)| Some((variable, given.take(name)?));
+    Ok(VARIABLES.iter().filter_map(variable).collect())
+}
+
 /// What the certificate of the server must prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verify {

@@ -2,12 +2,15 @@
 //!
 //! A [`Store`] is a pool of connections with a registry and a clock. [`Store::append`] writes in the caller's
 //! transaction; [`Writer`] gathers the appends of many callers into shared commits; [`Store::import`] loads files.
-//! Start reading at [`append`].
+//! Start reading at `append.rs`.
 
 mod append;
 mod clock;
 mod connect_error;
+mod copy;
 mod dsn;
+mod import;
+mod load;
 mod migrate;
 mod migrate_error;
 mod pool;
@@ -20,7 +23,14 @@ mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
+#[cfg(feature = "cli")]
+pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
+pub use dsn::libpq_variables;
+pub use import::{
+    ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
+    ImportReport,
+};
 #[doc(hidden)]
 pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};

@@ -67,7 +67,7 @@ fn judge_code(code: &SqlState) -> Verdict {
 
 /// Whether the connection broke, so that nobody can say what became of the last statement.
 fn is_lost(error: &tokio_postgres::Error) -> bool {
-    error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>())
+    error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// Whether a transaction may have been committed although its commit, or a statement that commits by itself, failed in

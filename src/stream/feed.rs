@@ -24,8 +24,8 @@ use crate::action::Action;
 use crate::json::Json;
 use crate::resource::{Resource, ResourceId, ResourceRef, ResourceType};
 
-/// Rows of the tenant that step 1 looks at: about the cost of looking up 500 streams.
-const RECENT_LEN: i64 = 1000;
+/// Rows of the tenant that step 1 looks at: about the cost of looking up 200 streams.
+const RECENT_LEN: i64 = 500;
 /// Up to so many edges step 1 is skipped.
 const EDGES_FEW: i64 = 50;
 
@@ -86,11 +86,12 @@ macro_rules! recent_of {
 }
 
 /// Both directions. `$7` and `$8` are the follower, `$9` is the flag, `$10` says whether the follower's own actions count,
-/// `$11` and `$12` are the two limits above. `rest` says where step 1 ended and whether step 2 is wanted; `head` and
+/// `$11` and `$12` are the two limits above. `look` is how many rows step 1 looks at, `rest` says where it
+/// ended and whether step 2 is wanted, which it is not where step 1 came to the end of the log; `head` and
 /// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. No head is cut
 /// off before it is known which ids they are: any number of edges may be the reasons of one action.
 macro_rules! feed {
-    ($name:literal, $order:literal, $back:literal, $low:literal, $start:literal, $near:literal, $far:literal, $until:literal,
+    ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $low:literal, $until:literal,
         $reaching:literal) => {
         concat!(
             "-- stream::feed::", $name, "
@@ -103,19 +104,21 @@ WITH edge AS MATERIALIZED (
         UNION ALL
         SELECT 'actor', $7, $8, NULL, '{}', NULL WHERE $10
     ) AS e
+), look AS MATERIALIZED (
+    SELECT CASE WHEN count(*) > $11 THEN $12::bigint ELSE 0 END AS len FROM edge
 ), recent AS MATERIALIZED (
     SELECT a.id, a.actor_type, a.actor_id, a.object_type, a.object_id, a.target_type, a.target_id
     FROM gesta.action AS a
-    WHERE a.tenant = $1 AND a.id ", $low, " AND a.id < $3
+    WHERE a.tenant = $1 AND a.id ", $low, " $2 AND a.id < $3
     ORDER BY a.id ", $order, "
-    LIMIT CASE WHEN (SELECT count(*) FROM edge) > $11 THEN $12::bigint ELSE 0 END
+    LIMIT (SELECT len FROM look)
 ), found AS MATERIALIZED (
     ", recent_of!("actor"), " UNION ALL
     ", recent_of!("object"), " UNION ALL
     ", recent_of!("target"), "
 ), rest AS MATERIALIZED (
     SELECT coalesce((SELECT id FROM recent ORDER BY id ", $back, " LIMIT 1), ", $start, ") AS bound,
-        (SELECT count(*) FROM recent) IN (0, $12) AND (SELECT count(DISTINCT id) FROM found) < $4 AS wanted
+        (SELECT count(*) FROM recent) = (SELECT len FROM look) AND (SELECT count(DISTINCT id) FROM found) < $4 AS wanted
 ), head AS MATERIALIZED (
     SELECT h.n, h.id FROM (
     ", all_roles!("e.n, i.id", "(SELECT * FROM edge WHERE (SELECT wanted FROM rest)) AS e", $near, $far, $order, "1"), "
@@ -136,11 +139,10 @@ WITH edge AS MATERIALIZED (
     ORDER BY i.id ", $order, "
     LIMIT $4
 )
-SELECT ", columns!(), ", top.id AS at, top.reasons,
-    CASE WHEN (SELECT wanted FROM rest) THEN (SELECT id FROM threshold)
-        WHEN (SELECT count(*) FROM recent) = $12 THEN (SELECT bound FROM rest) END AS complete_to
+SELECT ", columns!(), ", top.id AS at, top.reasons
 FROM top LEFT JOIN LATERAL (
-    SELECT * FROM gesta.action AS a
+    SELECT ", columns!(), "
+    FROM gesta.action AS a
     WHERE a.tenant = $1 AND a.id = top.id
         AND ($5 OR coalesce((SELECT v.audience FROM gesta.visibility AS v WHERE v.tenant = $1 AND v.action_id = a.id),
             a.audience) && $6::text[])
@@ -154,10 +156,10 @@ const OLDER: &str = feed!(
     "older",
     "DESC",
     "ASC",
-    ">= $2",
     "$3",
     "< (SELECT bound FROM rest)",
     ">= $2",
+    ">=",
     ">= coalesce((SELECT id FROM threshold), $2)",
     "(SELECT n FROM head WHERE id >= coalesce((SELECT id FROM threshold), $2)) AS h JOIN edge AS e USING (n)"
 );
@@ -165,11 +167,11 @@ const NEWER: &str = feed!(
     "newer",
     "ASC",
     "DESC",
-    "> $2",
     "$2",
     "> (SELECT bound FROM rest)",
     "< $3",
-    "<= coalesce((SELECT id FROM threshold), $3)",
+    ">",
+    "< $3 AND a.id <= coalesce((SELECT id FROM threshold), $3)",
     "(SELECT n FROM head WHERE id <= coalesce((SELECT id FROM threshold), $3)) AS h JOIN edge AS e USING (n)"
 );
 
@@ -306,7 +308,7 @@ impl FeedQuery {
     ) -> Result<(Vec<FeedItem>, Option<Range>), QueryError> {
         let (sql, low) = match range.direction {
             Direction::Older => (OLDER, range.low),
-            // All bounds exclude their start, so that going on after a row needs no arithmetic in SQL.
+            // To newer, the start is excluded, so that going on after a row needs no arithmetic in SQL.
             Direction::Newer => (NEWER, Uuid::from_u128(range.low.as_u128().saturating_sub(1))),
         };
         let (everything, labels) = reader.sight();
@@ -357,16 +359,13 @@ impl FeedQuery {
 
 type Malformed = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a step has not looked at. It is complete as far as its last row where it is full, else as far as it says; where it
-/// says nothing, it has seen everything.
+/// What a step has not looked at: what lies behind its last row where it is full; where it is not, it has seen everything.
 fn remaining(rows: &[Row], range: Range, full: i64) -> Result<Option<Range>, Malformed> {
-    let Some(last) = rows.last() else { return Ok(None) };
-    let edge = if i64::try_from(rows.len())? == full {
-        Some(last.try_get::<_, Uuid>("at")?)
-    } else {
-        last.try_get("complete_to")?
+    let Some(last) = rows.last().filter(|_| i64::try_from(rows.len()) == Ok(full)) else {
+        return Ok(None);
     };
-    Ok(edge.map(|edge| match range.direction {
+    let edge = last.try_get::<_, Uuid>("at")?;
+    Ok(Some(match range.direction {
         Direction::Older => Range { high: edge, ..range },
         Direction::Newer => {
             Range { low: Uuid::from_u128(edge.as_u128().saturating_add(1)), ..range }

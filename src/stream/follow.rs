@@ -6,25 +6,22 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
-use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use uuid::Uuid;
 
-use super::reader::{Plan, QueryError, Reader};
+use super::edge::{self, edge_id, pair_range};
+pub use super::edge::{Edge, Role};
+pub use super::following::{EDGES_MAX, FollowQuery};
 use crate::action::{NewAction, VERB_LEN_MAX, is_verb};
 use crate::context::Context;
 use crate::error::quote;
-use crate::resource::{Named, Resource, ResourceId, ResourceRef, ResourceType};
+use crate::resource::{Named, Resource};
 use crate::store::{AppendError, Failure, Store, failed};
 
 /// Bytes of a flag.
 pub const FLAG_LEN_MAX: usize = 63;
 /// Verbs that one edge asks for; each travels with every item of a feed.
 pub const VERBS_MAX: usize = 100;
-/// Edges of one list.
-pub const EDGES_MAX: usize = 10_000;
-
 const SCOPE: &str = "-- stream::follow::scope
 SELECT set_config('gesta.tenant', $1, true)";
 
@@ -38,73 +35,16 @@ SET roles = excluded.roles, verbs = excluded.verbs, since = excluded.since, mute
 RETURNING f.id, f.follower_type, f.follower_id, f.followed_type, f.followed_id, f.flag, f.roles, f.verbs, f.since,
     f.muted, f.created_at, (f.xmax = 0) AS is_new";
 
+/// The ids of a pair's edges are a short range of the follower's index, however many others it follows.
 const UNFOLLOW: &str = "-- stream::follow::unfollow
 DELETE FROM gesta.follow AS f
 WHERE f.tenant = $1 AND f.follower_type = $2 AND f.follower_id = $3 AND f.followed_type = $4 AND f.followed_id = $5
-    AND ($6 = '' OR f.flag = $6)
+    AND f.id >= $6 AND f.id <= $7 AND ($8 = '' OR f.flag = $8)
 RETURNING f.flag";
 
 const FORGET: &str = "-- stream::follow::forget
 DELETE FROM gesta.follow AS f
 WHERE f.tenant = $1 AND (f.follower_type = $2 AND f.follower_id = $3 OR f.followed_type = $2 AND f.followed_id = $3)";
-
-macro_rules! edges {
-    ($name:literal, $side:literal, $other:literal) => {
-        concat!(
-            "-- stream::follow::", $name, "
-SELECT f.id, f.follower_type, f.follower_id, f.followed_type, f.followed_id, f.flag, f.roles, f.verbs, f.since, f.muted,
-    f.created_at
-FROM gesta.follow AS f
-WHERE f.tenant = $1 AND f.", $side, "_type = $2 AND f.", $side, "_id = $3 AND f.id > $4
-    AND ($5 = '' OR f.flag = $5)
-    AND (cardinality($6::text[]) = 0 OR f.", $other, "_type = ANY ($6))
-ORDER BY f.id
-LIMIT $7"
-        )
-    };
-}
-
-const FOLLOWING: &str = edges!("following", "follower", "followed");
-const FOLLOWERS: &str = edges!("followers", "followed", "follower");
-
-const IS_FOLLOWING: &str = "-- stream::follow::is_following
-SELECT EXISTS (
-    SELECT FROM gesta.follow AS f
-    WHERE f.tenant = $1 AND f.follower_type = $2 AND f.follower_id = $3 AND f.followed_type = $4 AND f.followed_id = $5
-        AND ($6 = '' OR f.flag = $6)
-)";
-
-/// In which role of an action a followed resource counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Who did it.
-    Actor,
-    /// What it was done to.
-    Object,
-    /// In, to or for what it was done.
-    Target,
-}
-
-impl Role {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Actor, Self::Object, Self::Target];
-
-    /// The word in the column.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Actor => "actor",
-            Self::Object => "object",
-            Self::Target => "target",
-        }
-    }
-
-    /// The value of a word of the column.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word)
-    }
-}
 
 /// Why an edge is not written.
 #[derive(Debug, thiserror::Error)]
@@ -157,29 +97,6 @@ pub struct Follow {
     since: Option<DateTime<Utc>>,
     muted: bool,
     telling: Telling,
-}
-
-/// An edge as it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Edge {
-    /// The same for the same follower, followed and flag.
-    pub id: Uuid,
-    /// Who follows.
-    pub follower: ResourceRef,
-    /// What is followed.
-    pub followed: ResourceRef,
-    /// Kind of following; empty for the plain one.
-    pub flag: String,
-    /// In which roles the followed resource counts.
-    pub roles: Vec<Role>,
-    /// Only these verbs; all where it is empty.
-    pub verbs: Vec<String>,
-    /// Only what occurred at this moment or later.
-    pub since: Option<DateTime<Utc>>,
-    /// Kept, but adds nothing to the feed.
-    pub muted: bool,
-    /// When it was first followed.
-    pub created_at: DateTime<Utc>,
 }
 
 impl Follow {
@@ -308,7 +225,7 @@ impl Store {
             let verb = format!("started {}", gerund(&follow.flag));
             self.tell(tx, ctx, verb, &follow.follower, &follow.followed).await?;
         }
-        edge(row).map_err(FollowError::Database)
+        edge::edge(row).map_err(FollowError::Database)
     }
 
     /// Stops following, in the caller's transaction; with an empty flag all kinds of it. Says how many edges went;
@@ -330,12 +247,15 @@ impl Store {
         check_flag(flag)?;
         let (follower, followed) = (follower.to_named(), followed.to_named());
         let (a, b) = (&follower.resource, &followed.resource);
-        let params: [&(dyn ToSql + Sync); 6] = [
+        let (low, high) = pair_range(a, b);
+        let params: [&(dyn ToSql + Sync); 8] = [
             &ctx.tenant.as_str(),
             &a.kind.as_str(),
             &a.id.as_str(),
             &b.kind.as_str(),
             &b.id.as_str(),
+            &low,
+            &high,
             &flag,
         ];
         let rows = write(tx, ctx, UNFOLLOW, &params).await.map_err(FollowError::Database)?;
@@ -393,152 +313,4 @@ async fn write(
     tx.query(&scope, &[&ctx.tenant.as_str()]).await.map_err(failed("set the tenant"))?;
     let statement = tx.prepare_cached(sql).await.map_err(failed("prepare"))?;
     tx.query(&statement, params).await.map_err(failed("write the edge"))
-}
-
-/// UUIDv8 (RFC 9562, section 5.8) of the SHA-256 of the five parts, each with its length in front.
-fn edge_id(follower: &ResourceRef, followed: &ResourceRef, flag: &str) -> Uuid {
-    let mut hash = Sha256::new();
-    for part in [
-        follower.kind.as_str(),
-        follower.id.as_str(),
-        followed.kind.as_str(),
-        followed.id.as_str(),
-        flag,
-    ] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Uuid::new_v8(bytes)
-}
-
-fn edge(row: &Row) -> Result<Edge, Failure> {
-    let read = || -> Result<Edge, Box<dyn std::error::Error + Send + Sync>> {
-        let resource = |kind: &str, id: &str| -> Result<_, crate::ResourceError> {
-            Ok(ResourceRef { kind: ResourceType::new(kind)?, id: ResourceId::new(id)? })
-        };
-        let roles: Vec<&str> = row.try_get(6)?;
-        Ok(Edge {
-            id: row.try_get(0)?,
-            follower: resource(row.try_get(1)?, row.try_get(2)?)?,
-            followed: resource(row.try_get(3)?, row.try_get(4)?)?,
-            flag: row.try_get(5)?,
-            roles: roles.into_iter().filter_map(Role::from_word).collect(),
-            verbs: row.try_get(7)?,
-            since: row.try_get(8)?,
-            muted: row.try_get(9)?,
-            created_at: row.try_get(10)?,
-        })
-    };
-    read().map_err(Failure::Row)
-}
-
-/// Edges of a resource: whom it follows, or who follows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FollowQuery {
-    resource: ResourceRef,
-    sql: &'static str,
-    flag: String,
-    types: Vec<String>,
-    after: Uuid,
-    limit: usize,
-}
-
-impl FollowQuery {
-    fn new(resource: ResourceRef, sql: &'static str) -> Self {
-        let (flag, types) = (String::new(), Vec::new());
-        Self { resource, sql, flag, types, after: Uuid::nil(), limit: EDGES_MAX }
-    }
-
-    /// What somebody follows.
-    #[must_use]
-    pub fn following(follower: &(impl Resource + ?Sized)) -> Self {
-        Self::new(follower.resource(), FOLLOWING)
-    }
-
-    /// Who follows something.
-    #[must_use]
-    pub fn followers(followed: &(impl Resource + ?Sized)) -> Self {
-        Self::new(followed.resource(), FOLLOWERS)
-    }
-
-    /// Only edges with this flag; empty for any.
-    #[must_use]
-    pub fn flag(mut self, flag: impl Into<String>) -> Self {
-        self.flag = flag.into();
-        self
-    }
-
-    /// Only where the other end is of one of these types.
-    #[must_use]
-    pub fn types(mut self, types: impl IntoIterator<Item = ResourceType>) -> Self {
-        self.types = types.into_iter().map(|kind| kind.to_string()).collect();
-        self
-    }
-
-    /// Goes on after this edge.
-    #[must_use]
-    pub fn after(mut self, edge: Uuid) -> Self {
-        self.after = edge;
-        self
-    }
-
-    /// How many, 1 to 10,000, which is also the default.
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    /// Reads the edges, in the order of their ids, which is stable but means nothing.
-    ///
-    /// # Errors
-    /// When the limit is out of range or the database does not answer.
-    pub async fn list(&self, reader: &Reader) -> Result<Vec<Edge>, QueryError> {
-        let what = "follows";
-        let limit = match i64::try_from(self.limit) {
-            Ok(limit @ 1..) if self.limit <= EDGES_MAX => limit,
-            _ => return Err(QueryError::Limit { given: self.limit, max: EDGES_MAX }),
-        };
-        let params: [&(dyn ToSql + Sync); 7] = [
-            &reader.tenant().as_str(),
-            &self.resource.kind.as_str(),
-            &self.resource.id.as_str(),
-            &self.after,
-            &self.flag,
-            &self.types,
-            &limit,
-        ];
-        let rows = reader.query(what, Plan::Generic, self.sql, &params).await?;
-        rows.iter()
-            .map(|row| edge(row).map_err(|source| QueryError::Database { what, source }))
-            .collect()
-    }
-}
-
-impl Reader {
-    /// Whether somebody follows something, with this flag or, where it is empty, with any.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn is_following(
-        &self,
-        follower: &(impl Resource + ?Sized),
-        followed: &(impl Resource + ?Sized),
-        flag: &str,
-    ) -> Result<bool, QueryError> {
-        let (a, b) = (follower.resource(), followed.resource());
-        let params: [&(dyn ToSql + Sync); 6] = [
-            &self.tenant().as_str(),
-            &a.kind.as_str(),
-            &a.id.as_str(),
-            &b.kind.as_str(),
-            &b.id.as_str(),
-            &flag,
-        ];
-        let rows = self.query("a follow", Plan::Generic, IS_FOLLOWING, &params).await?;
-        Ok(rows.first().is_some_and(|row| row.get(0)))
-    }
 }

@@ -6,13 +6,17 @@
 
 mod cursor;
 mod feed;
+mod edge;
+mod following;
 pub mod follow;
 mod filter;
 mod page;
 pub mod query;
 mod reader;
 mod row;
+pub mod stats;
 
+pub(crate) use cursor::Direction;
 pub use cursor::{Cursor, CursorError};
 pub use feed::{FeedItem, FeedQuery, Reason};
 pub use filter::Filter;
@@ -20,3 +24,4 @@ pub use follow::{Edge, Follow, FollowQuery, Role};
 pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
 pub use reader::{QueryError, Reader};
+pub use stats::{Facet, Period, StatsQuery};

@@ -4,15 +4,23 @@
 #![cfg(feature = "local")]
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
-mod harness;
-mod support;
-
-mod migrate;
-mod schema;
 mod append_only;
+mod migrate;
+mod partitions;
+mod schema;
+
 mod append;
+mod import;
 mod writer;
+
+mod conformance;
 mod paging;
 mod follow;
 mod isolation;
-mod conformance;
+mod plans;
+
+#[cfg(feature = "cli")]
+mod cli;
+mod examples;
+mod harness;
+mod support;

@@ -10,6 +10,7 @@ use gesta::store::WriteError;
 use gesta::{ActionId, Context, NewAction, Receipt, ResourceRef, Store, Tenant, Writer};
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::support::proxy::{Cut, Proxy};
 use crate::support::{TestDb, database};
 
 fn store(config: Config, connections: usize) -> Store {
@@ -258,7 +259,7 @@ async fn killed_connections_lose_and_double_nothing() {
 #[tokio::test]
 async fn commit_whose_answer_is_lost_counts_as_appended_and_is_stored_once() {
     let db = database().await;
-    let proxy = crate::support::proxy::Proxy::start(&db.config("gesta_app"), b"COMMIT\0").await;
+    let proxy = Proxy::start(&db.config("gesta_app"), Cut::After(b"COMMIT\0")).await;
     let writer = store(proxy.config(), 2).writer();
     let receipt = writer.append(action(1).id(id(1))).await;
     assert!(matches!(receipt, Ok(Receipt::Appended(_))), "{receipt:?}");

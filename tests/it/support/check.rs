@@ -66,10 +66,12 @@ const RULES: &[(&str, &str)] = &[
     (
         "edges whose id is not made of follower, followed and flag",
         "SELECT count(*) FROM gesta.follow AS f CROSS JOIN LATERAL (
-             SELECT string_agg(int8send(octet_length(part)) || convert_to(part, 'UTF8'), ''::bytea ORDER BY n) AS bytes
+             SELECT string_agg(bytes, ''::bytea ORDER BY n) FILTER (WHERE n <= 4) AS pair,
+                 string_agg(bytes, ''::bytea ORDER BY n) AS edge
              FROM unnest(ARRAY[follower_type, follower_id, followed_type, followed_id, flag])
                  WITH ORDINALITY AS p (part, n)
-         ) AS p CROSS JOIN LATERAL (SELECT substr(sha256(bytes), 1, 16) AS digest) AS d
+             CROSS JOIN LATERAL (SELECT int8send(octet_length(part)) || convert_to(part, 'UTF8') AS bytes) AS b
+         ) AS p CROSS JOIN LATERAL (SELECT substr(sha256(pair), 1, 6) || substr(sha256(edge), 7, 10) AS digest) AS d
          WHERE uuid_send(id) <> set_byte(set_byte(digest, 6, get_byte(digest, 6) & 15 | 128),
              8, get_byte(digest, 8) & 63 | 128)",
     ),

@@ -10,6 +10,8 @@ mod store;
 pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, bare_database, database};
 pub(crate) use own::OwnCluster;
+#[cfg(feature = "cli")]
+pub(crate) use own::OwnHome;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
     walk, walk_feed,

@@ -9,6 +9,15 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+/// When a connection is cut.
+#[derive(Clone, Copy)]
+pub(crate) enum Cut {
+    /// As soon as the client has sent these bytes.
+    At(&'static [u8]),
+    /// When the server has answered these bytes; the answer does not arrive.
+    After(&'static [u8]),
+}
+
 /// Stands between a client and the server, both on Unix sockets.
 pub(crate) struct Proxy {
     config: Config,
@@ -17,8 +26,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy that cuts the first connection which sends these bytes, once the server has answered them.
-    pub(crate) async fn start(server: &Config, trigger: &'static [u8]) -> Self {
+    /// A proxy that cuts one connection.
+    pub(crate) async fn start(server: &Config, cut: Cut) -> Self {
         let Some(Host::Unix(host)) = server.get_hosts().first() else {
             panic!("a Unix socket is needed")
         };
@@ -34,7 +43,7 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = UnixStream::connect(&target).await.expect("the server");
-                tokio::spawn(carry(client, server, trigger, Arc::clone(&counted)));
+                tokio::spawn(carry(client, server, cut, Arc::clone(&counted)));
             }
         });
         Self { config, cuts, _folder: folder }
@@ -51,12 +60,8 @@ impl Proxy {
     }
 }
 
-async fn carry(
-    mut client: UnixStream,
-    mut server: UnixStream,
-    trigger: &[u8],
-    cuts: Arc<AtomicU32>,
-) {
+async fn carry(mut client: UnixStream, mut server: UnixStream, cut: Cut, cuts: Arc<AtomicU32>) {
+    let (Cut::At(trigger) | Cut::After(trigger)) = cut;
     let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
@@ -64,8 +69,9 @@ async fn carry(
                 server.write_all(&up[..n]).await.expect("the server listens");
                 let found = up[..n].windows(trigger.len()).any(|bytes| bytes == trigger);
                 if found && cuts.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                    // The answer says that it was carried out; it goes no further.
-                    server.read(&mut down).await.expect("an answer");
+                    if let Cut::After(_) = cut {
+                        server.read(&mut down).await.expect("an answer");
+                    }
                     return;
                 }
             }

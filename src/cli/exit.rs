@@ -1,0 +1,169 @@
+//! Exit codes: what a script learns from a command that has ended.
+
+use std::error::Error as StdError;
+use std::process::ExitCode;
+
+use tokio_postgres::error::SqlState;
+
+use crate::local::LocalError;
+use crate::store::{AppendError, ConnectError, Reason, WriteError};
+use crate::stream::QueryError;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Ok,
+    Error,
+    Usage,
+    NotFound,
+    Permission,
+    Partial,
+    Connection,
+    Interrupted,
+    /// That of a program which was run.
+    Passed(u8),
+}
+
+/// The codes as they stand in every `--help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0 done · 1 error · 2 wrong usage · 3 not found, or nothing with --fail-empty
+  4 not permitted · 5 partly done (lines refused, conflicts) · 7 no connection,
+  or no answer in time · 130 interrupted";
+
+impl Code {
+    fn number(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Error => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Permission => 4,
+            Self::Partial => 5,
+            Self::Connection => 7,
+            Self::Interrupted => 130,
+            Self::Passed(number) => number,
+        }
+    }
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code.number())
+    }
+}
+
+/// An error that knows its code, for what is found wrong here and not in the library.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Told {
+    code: Code,
+    text: String,
+}
+
+impl Told {
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self { code: Code::Usage, text: text.into() }
+    }
+
+    pub(crate) fn not_found(text: impl Into<String>) -> Self {
+        Self { code: Code::NotFound, text: text.into() }
+    }
+}
+
+impl Code {
+    /// The code of the innermost cause that has one.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        error.chain().filter_map(code).last().unwrap_or(Self::Error)
+    }
+}
+
+fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
+    if let Some(told) = error.downcast_ref::<Told>() {
+        return Some(told.code);
+    }
+    if let Some(error) = error.downcast_ref::<ConnectError>() {
+        return of_connect(error);
+    }
+    if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
+        return of_database(error);
+    }
+    if let Some(deadpool_postgres::PoolError::Timeout(_)) = error.downcast_ref() {
+        return Some(Code::Connection);
+    }
+    match (
+        error.downcast_ref::<QueryError>(),
+        error.downcast_ref::<AppendError>(),
+        error.downcast_ref::<WriteError>(),
+        error.downcast_ref::<LocalError>(),
+    ) {
+        (Some(QueryError::Cursor(_) | QueryError::Limit { .. }), ..)
+        | (_, Some(AppendError::Invalid { .. }), ..)
+        | (_, _, Some(WriteError::Invalid(_)), _) => Some(Code::Usage),
+        (.., Some(LocalError::Busy { .. } | LocalError::TooSlow { .. })) => Some(Code::Connection),
+        _ => None,
+    }
+}
+
+fn of_connect(error: &ConnectError) -> Option<Code> {
+    match error {
+        ConnectError::Malformed(_)
+        | ConnectError::UnknownParameter { .. }
+        | ConnectError::InvalidValue { .. } => Some(Code::Usage),
+        ConnectError::Failed { reason, .. } => Some(of_reason(*reason)),
+        ConnectError::Timeout { .. }
+        | ConnectError::Exhausted { .. }
+        | ConnectError::Closed { .. } => Some(Code::Connection),
+        _ => None,
+    }
+}
+
+fn of_reason(reason: Reason) -> Code {
+    match reason {
+        Reason::WrongPassword
+        | Reason::PasswordMissing
+        | Reason::NotAdmitted
+        | Reason::NotAdmittedPlain
+        | Reason::Forbidden
+        | Reason::LoginFailed
+        | Reason::ClientCertificate => Code::Permission,
+        _ => Code::Connection,
+    }
+}
+
+/// Where the database gave no SQLSTATE, the connection broke.
+fn of_database(error: &tokio_postgres::Error) -> Option<Code> {
+    let Some(code) = error.code() else {
+        return error.is_closed().then_some(Code::Connection).or_else(|| {
+            error
+                .source()
+                .is_some_and(<dyn StdError>::is::<std::io::Error>)
+                .then_some(Code::Connection)
+        });
+    };
+    match (code, code.code().get(..2)) {
+        (&SqlState::INSUFFICIENT_PRIVILEGE, _) | (_, Some("28")) => Some(Code::Permission),
+        (&SqlState::TOO_MANY_CONNECTIONS, _) | (_, Some("08" | "57")) => Some(Code::Connection),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_help() {
+        for code in [Code::Ok, Code::Usage, Code::NotFound, Code::Permission, Code::Partial] {
+            assert!(HELP.contains(&format!("{} ", code.number())));
+        }
+        assert!(HELP.contains("7 no connection") && HELP.contains("130 interrupted"));
+    }
+
+    #[test]
+    fn innermost_cause_gives_the_code() {
+        let error = anyhow::Error::new(Told::usage("no such thing")).context("failed to do it");
+        assert_eq!(Code::of(&error), Code::Usage);
+        assert_eq!(Code::of(&anyhow::anyhow!("else")), Code::Error);
+    }
+}

@@ -1,0 +1,259 @@
+//! The command `gesta`: one file a command, and what they share.
+//!
+//! Data goes to standard output, everything else to standard error. A command opens the database that the flags name
+//! (`session.rs`), prints (`output.rs`, `entry.rs`) and ends with a code (`exit.rs`). Only here and in `main.rs` errors
+//! are of `anyhow`; they are printed once, with all their causes.
+
+mod completion;
+mod demo;
+mod doctor;
+mod emit;
+mod emit_lines;
+mod entry;
+mod exit;
+mod feed;
+mod follow;
+mod import;
+mod migrate;
+mod psql;
+mod layout;
+mod log;
+mod object;
+mod actor;
+mod target;
+mod output;
+mod say;
+mod select;
+mod session;
+mod show;
+mod stats;
+mod when;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{self, Environment, Secret};
+use crate::resource::Tenant;
+use exit::Code;
+use output::{Color, Format};
+use session::Session;
+
+/// Help of a command: what it does, examples, usage, flags, exit codes.
+const TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+/// Threads: one reads and parses while another talks to the database.
+const THREADS: usize = 2;
+
+/// Activity streams and audit events on PostgreSQL: who did what, to which object, when and why.
+#[derive(Parser)]
+#[command(name = "gesta", version, help_template = TEMPLATE, disable_help_subcommand = true)]
+#[command(before_help = EXAMPLES, after_help = exit::HELP, after_long_help = help())]
+#[command(arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gesta demo                              something to look at, in one step
+  gesta log --since 2h                    what happened in the last two hours
+  gesta object issue:70                   all that was done to issue 70
+  gesta emit close --actor user:ann --object issue:70 --change status=open,closed
+  gesta import events.jsonl.gz            loads a file; again: nothing twice";
+
+fn help() -> String {
+    format!("{}\n\n{}", config::help(), exit::HELP)
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Global {
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "home")]
+    #[arg(help = "The database [env: GESTA_DATABASE_URL, DATABASE_URL; default: a private one]")]
+    database_url: Option<String>,
+    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(help = "Folder of the private PostgreSQL [env: GESTA_HOME]")]
+    home: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(help = "Whose log [env: GESTA_TENANT; default: default]")]
+    tenant: Option<Tenant>,
+    /// Format of data [default: table on a terminal, jsonl in a pipe]
+    #[arg(long, short, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(help = "When to use colours [env: NO_COLOR, CLICOLOR_FORCE]")]
+    color: Color,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show something real: a small story and the history of a repository
+    #[command(before_help = demo::EXAMPLES)]
+    Demo(demo::Args),
+    /// List what happened, newest first
+    #[command(before_help = log::EXAMPLES)]
+    Log(log::Args),
+    /// List what was done to a resource
+    #[command(before_help = object::EXAMPLES)]
+    Object(log::Of),
+    /// List what somebody did
+    #[command(before_help = actor::EXAMPLES)]
+    Actor(log::Of),
+    /// List what was done in, to or for a resource
+    #[command(before_help = target::EXAMPLES)]
+    Target(log::Of),
+    /// Show everything of one action
+    #[command(before_help = show::EXAMPLES)]
+    Show(show::Args),
+    /// Load a file of events, or the history of a git repository
+    #[command(before_help = import::EXAMPLES)]
+    Import(import::Args),
+    /// Append an action
+    #[command(before_help = emit::EXAMPLES)]
+    Emit(Box<emit::Args>),
+    /// Follow, unfollow, list follows
+    #[command(before_help = follow::EXAMPLES)]
+    Follow(follow::Args),
+    /// List what is new for a follower, and why
+    #[command(before_help = feed::EXAMPLES)]
+    Feed(feed::Args),
+    /// Count actions: by verb, actor, type, source, outcome and time
+    #[command(before_help = stats::EXAMPLES)]
+    Stats(stats::Args),
+    /// Bring the schema of a database up to date
+    #[command(before_help = migrate::EXAMPLES)]
+    Migrate(migrate::Args),
+    /// Open PostgreSQL's prompt as an ordinary role
+    #[command(before_help = psql::EXAMPLES)]
+    Psql(psql::Args),
+    /// Check that all is in order, and say what to do where it is not
+    #[command(before_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
+    /// Print completions for a shell
+    #[command(before_help = completion::EXAMPLES)]
+    Completion(completion::Args),
+}
+
+/// Parses the arguments, runs one command, says what went wrong, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error).into(),
+    };
+    anstream::ColorChoice::from(cli.global.color).write_global();
+    let ended = cli.global.session().and_then(|session| start(cli.command, &session));
+    match ended {
+        Ok(code) => code,
+        // Whoever read has read enough.
+        Err(error) if is_closed_pipe(&error) => Code::Ok,
+        Err(error) => {
+            say::error(&error);
+            Code::of(&error)
+        }
+    }
+    .into()
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments, which are quoted and may hold anything.
+fn refuse(error: &clap::Error) -> Code {
+    use clap::error::ErrorKind;
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let _ = error.print();
+        return if error.use_stderr() { Code::Usage } else { Code::Ok };
+    }
+    let text = error.render().to_string();
+    say::wrong(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    Code::Usage
+}
+
+/// Every command has the same order of its help and the same codes.
+fn parse() -> Result<Cli, clap::Error> {
+    let command = Cli::command()
+        .mut_subcommands(|command| command.help_template(TEMPLATE).after_help(exit::HELP));
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
+impl Global {
+    fn session(&self) -> anyhow::Result<Session> {
+        let environment = Environment::read();
+        let tenant = match (&self.tenant, &environment.tenant) {
+            (Some(tenant), _) => tenant.clone(),
+            (None, Some(name)) => Tenant::new(name.clone())
+                .map_err(|error| exit::Told::usage(format!("GESTA_TENANT: {error}")))?,
+            (None, None) => Tenant::default(),
+        };
+        Ok(Session {
+            url: self.database_url.clone().map(Secret::from),
+            home: self.home.clone(),
+            tenant,
+            format: self.output,
+            environment,
+        })
+    }
+}
+
+fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
+    runtime.block_on(async {
+        // At psql's prompt Ctrl-C is psql's; an import says how far it has come.
+        if matches!(command, Command::Psql(_) | Command::Import(_)) {
+            return run(command, session).await;
+        }
+        tokio::select! {
+            ended = run(command, session) => ended,
+            result = tokio::signal::ctrl_c() => result.map(|()| Code::Interrupted).map_err(Into::into),
+        }
+    })
+}
+
+async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
+    match command {
+        Command::Demo(args) => demo::run(args, session).await,
+        Command::Log(args) => log::run(args, session).await,
+        Command::Object(args) => object::run(args, session).await,
+        Command::Actor(args) => actor::run(args, session).await,
+        Command::Target(args) => target::run(args, session).await,
+        Command::Show(args) => show::run(args, session).await,
+        Command::Import(args) => import::run(args, session).await,
+        Command::Emit(args) => emit::run(*args, session).await,
+        Command::Follow(args) => follow::run(args, session).await,
+        Command::Feed(args) => feed::run(args, session).await,
+        Command::Stats(args) => stats::run(args, session).await,
+        Command::Migrate(args) => migrate::run(args, session).await,
+        Command::Psql(args) => psql::run(args, session).await,
+        Command::Doctor(args) => doctor::run(args, session).await,
+        Command::Completion(args) => Ok(completion::run(&args)?),
+    }
+}
+
+/// Whether standard output was closed. A broken connection to the database has an error of its own around it.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

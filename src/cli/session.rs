@@ -1,0 +1,129 @@
+//! What all commands share: the global flags, and the database that they name.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use chrono::{DateTime, Utc};
+use tokio_postgres::Client;
+
+use super::output::{Format, Out};
+use super::say;
+use crate::config::{Environment, Place, Secret};
+use crate::local::{DATABASE, Home, Server, admin};
+use crate::resource::Tenant;
+use crate::store::{Endpoint, PoolOptions, Store, migrate, migration_status, system_clock};
+use crate::stream::Reader;
+
+/// Connections of a command: one reads while others write.
+const POOL_SIZE: usize = 4;
+
+const IS_MEMBER: &str = "-- cli::session::is_member
+SELECT coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false)";
+
+/// As whom a command works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An application: appends and reads.
+    App,
+    /// A bulk load, which COPY is open to.
+    Import,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::App => "gesta_app",
+            Self::Import => "gesta_import",
+        }
+    }
+}
+
+/// The global flags with the environment behind them.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) environment: Environment,
+    pub(crate) url: Option<Secret>,
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) tenant: Tenant,
+    pub(crate) format: Option<Format>,
+}
+
+/// An open database. The private server runs at least as long as this lives.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) reader: Reader,
+    _server: Option<Server>,
+}
+
+impl Session {
+    pub(crate) fn out(&self) -> Out {
+        Out::new(self.format, self.environment.columns)
+    }
+
+    pub(crate) fn place(&self) -> anyhow::Result<Place> {
+        let url = self.url.as_ref().map(Secret::reveal);
+        Ok(Place::choose(url, self.home.as_deref(), &self.environment)?)
+    }
+
+    /// Opens the database that the flags name, with its schema in order.
+    pub(crate) async fn open(&self, role: Role) -> anyhow::Result<Database> {
+        let (endpoint, options, server) = match self.place()? {
+            Place::Home(home) => {
+                let server = self.start(&home).await?;
+                migrate(&mut admin(&server).await?).await?;
+                let endpoint = Endpoint::from(server.config(role.name(), DATABASE));
+                (endpoint, PoolOptions::default(), Some(server))
+            }
+            Place::Url { endpoint, .. } => {
+                let role = self.check(&endpoint, role).await?;
+                (*endpoint, PoolOptions::default().role(role.name()), None)
+            }
+        };
+        let pool = endpoint.pool(&options.size(POOL_SIZE)).await?;
+        let store = Store::new(pool);
+        // Whoever has the database's credentials sees all of the tenant; `--label` narrows it.
+        let reader = Reader::new(&store, self.tenant.clone()).auditor();
+        Ok(Database { store, reader, _server: server })
+    }
+
+    /// Starts or joins the private server; the first time takes some seconds, which is worth a word.
+    pub(crate) async fn start(&self, home: &Home) -> anyhow::Result<Server> {
+        if !home.data().exists() {
+            say::note(&format!("making a private PostgreSQL in {}", home.path().display()));
+        }
+        let started = self.environment.start(home).await;
+        started.context("failed to run the private PostgreSQL")
+    }
+
+    /// Whether the schema is there and up to date, and which role the URL's user may take.
+    async fn check(&self, endpoint: &Endpoint, role: Role) -> anyhow::Result<Role> {
+        let mut client = endpoint.connect().await?;
+        let status = migration_status(&mut client).await.with_context(|| {
+            format!("{endpoint}: the state of the schema is not known; may this user read it? GRANT gesta_app TO it")
+        })?;
+        match (status.applied.len(), status.pending.len()) {
+            (_, 0) => {}
+            (0, _) => bail!("{endpoint} has no schema `gesta` yet; run `gesta migrate` once"),
+            (_, lacking) => bail!(
+                "{endpoint} lacks {lacking} migrations ({}); run `gesta migrate`",
+                status.pending.join(", ")
+            ),
+        }
+        // An import without its own role is slower, not impossible.
+        if role == Role::Import && is_member(&client, role.name()).await? {
+            return Ok(Role::Import);
+        }
+        Ok(Role::App)
+    }
+}
+
+/// The time, by the same clock as the store's.
+pub(crate) fn now() -> DateTime<Utc> {
+    system_clock()()
+}
+
+/// Whether the connection's user may take a role.
+pub(crate) async fn is_member(client: &Client, role: &str) -> anyhow::Result<bool> {
+    let row = client.query_one(IS_MEMBER, &[&role]).await;
+    Ok(row.context("failed to look for the user's roles")?.get(0))
+}
