@@ -6,7 +6,7 @@ mod row_security;
 
 use std::collections::BTreeSet;
 
-use gesta::stream::FollowQuery;
+use gesta::stream::{Facet, FollowQuery, Period, StatsQuery};
 use gesta::{ActionId, Context, FeedQuery, Follow, NewAction, Reader, Store, StreamQuery, Tenant};
 use uuid::Uuid;
 
@@ -64,13 +64,35 @@ async fn everything_read(
     read
 }
 
+/// That every way to count actions counts these and no others, and calls nobody by a name that only others know.
+async fn assert_counted(reader: &Reader, ids: &BTreeSet<ActionId>) {
+    let (len, stats) = (i64::try_from(ids.len()).expect("few"), StatsQuery::new());
+    assert_eq!(stats.totals(reader).await.expect("totals").actions, len, "{reader:?}");
+    for facet in Facet::ALL {
+        let counts = stats.count_by(facet, 10, reader).await.expect("counts");
+        let sum: i64 = counts.top.iter().map(|count| count.actions).sum();
+        assert_eq!(sum, len, "{facet:?} for {reader:?}");
+        let mut names = counts.top.iter().filter_map(|count| count.name.as_deref());
+        assert!(names.all(|name| name == reader.tenant().as_str()), "{facet:?} for {reader:?}");
+    }
+    for period in Period::ALL {
+        let bars = stats.count_per(period, reader).await.expect("counts");
+        assert_eq!(
+            bars.iter().map(|bar| bar.actions).sum::<i64>(),
+            len,
+            "{period:?} for {reader:?}"
+        );
+    }
+}
+
 fn tenant(name: &str) -> Tenant {
     Tenant::new(name).expect("a tenant")
 }
 
 fn action(tenant: &Tenant) -> NewAction {
-    let ctx = Context::new(&resource("user:1")).tenant(tenant.clone()).run(Uuid::from_u128(1));
-    NewAction::new("close", &ctx).object(&resource("issue:1")).target(&resource("project:1"))
+    let named = |text: &str| resource(text).named(tenant.as_str());
+    let ctx = Context::new(&named("user:1")).tenant(tenant.clone()).run(Uuid::from_u128(1));
+    NewAction::new("close", &ctx).object(&named("issue:1")).target(&named("project:1"))
 }
 
 /// Edges of two followers to the actor, the object and the target; one of them has many others besides.
@@ -116,6 +138,7 @@ async fn no_function_reads_another_tenants_rows() {
             for reader in
                 [Reader::new(&store, tenant.clone()), Reader::new(&store, tenant.clone()).auditor()]
             {
+                assert_counted(&reader, own).await;
                 for (name, found) in everything_read(&reader, &all).await {
                     assert_eq!(&found, own, "{name} of {tenant} as {role}");
                 }

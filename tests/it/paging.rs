@@ -7,7 +7,6 @@ mod model;
 mod streams;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use gesta::store::BATCH_LEN_MAX;
 use gesta::stream::{Cursor, CursorError, PAGE_LEN_MAX};
 use gesta::{
     ActionId, Context, FeedQuery, Follow, NewAction, QueryError, Reader, StreamQuery, Tenant,
@@ -86,7 +85,6 @@ async fn cursor_of_a_feed_belongs_to_its_query() {
 async fn length_of_a_page_is_one_to_a_thousand() {
     let db = database().await;
     let store = db.store().await;
-    assert!(PAGE_LEN_MAX < BATCH_LEN_MAX);
     let _ = append_all(&store, (0..=PAGE_LEN_MAX).map(|_| close()).collect()).await;
     let reader = public(&store);
     let user = resource("user:1");

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use gesta::{ActionId, Audience, Context, Reader, Store, Tenant};
+use gesta::stream::{Facet, StatsQuery};
+use gesta::{ActionId, Audience, Context, NewAction, Reader, Store, Tenant};
 use serde_json::json;
 
-use super::{action, everything_read, follow_all};
+use super::{action, assert_counted, everything_read, follow_all};
 use crate::support::{append, check_log, database, resource, set_audience};
 
 /// One action of each audience.
@@ -40,10 +41,27 @@ async fn every_function_shows_a_reader_what_its_labels_allow() {
     for store in [app, db.unbound_store().await] {
         for (reader, seen) in readers(&store) {
             let seen: BTreeSet<_> = seen.iter().map(|&n| ids[n]).collect();
+            assert_counted(&reader, &seen).await;
             for (name, found) in everything_read(&reader, &ids).await {
                 assert_eq!(found, seen, "{name} for {reader:?}");
             }
         }
+    }
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn count_calls_nobody_by_a_name_that_is_hidden() {
+    let db = database().await;
+    let store = db.store().await;
+    for (name, audience) in [("Ann", Audience::public()), ("Agent A", Audience::auditors())] {
+        let ctx = Context::new(&resource("user:1").named(name));
+        append(&store, NewAction::new("close", &ctx).audience(audience)).await;
+    }
+    let reader = Reader::new(&store, Tenant::default());
+    for (reader, name) in [(reader.clone(), "Ann"), (reader.auditor(), "Agent A")] {
+        let counts = StatsQuery::new().count_by(Facet::Actor, 10, &reader).await.expect("counts");
+        assert_eq!(counts.top[0].name.as_deref(), Some(name));
     }
     check_log(&db).await;
 }
@@ -72,6 +90,7 @@ async fn every_function_follows_a_changed_audience() {
         (reader().labels(["staff"]), &[3]),
     ] {
         let seen: BTreeSet<_> = seen.iter().map(|&n| ids[n]).collect();
+        assert_counted(&reader, &seen).await;
         for (name, found) in everything_read(&reader, &ids).await {
             assert_eq!(found, seen, "{name} for {reader:?}");
         }

@@ -20,7 +20,7 @@ const MICROS: std::ops::Range<i64> = 0..1250;
 /// Pages of one feed, so that a case does not take forever.
 const PAGES_MAX: usize = 12;
 
-/// Numbers without a pattern, the same every time (SplitMix64).
+/// Numbers without a pattern, the same every time (`SplitMix64`).
 struct Noise(u64);
 
 impl Noise {
