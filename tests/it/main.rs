@@ -14,7 +14,9 @@ mod import;
 mod writer;
 
 mod conformance;
+mod paging;
 mod follow;
+mod isolation;
 mod plans;
 
 #[cfg(feature = "cli")]

@@ -86,13 +86,19 @@ pub(crate) async fn append_all(store: &Store, actions: Vec<NewAction>) -> Vec<Re
     receipts
 }
 
-/// Changes who may see an action, in a transaction of its own.
-pub(crate) async fn set_audience(store: &Store, ctx: &Context, id: ActionId, now: &Audience) {
+/// Changes who may see an action, in a transaction of its own; gives the id of the action that tells of it.
+pub(crate) async fn set_audience(
+    store: &Store,
+    ctx: &Context,
+    id: ActionId,
+    now: &Audience,
+) -> ActionId {
     let mut client = store.client().await.expect("a connection");
     let tx = client.transaction().await.expect("a transaction");
     let told = store.set_audience(&tx, ctx, id, now).await.expect("changed");
     assert!(matches!(told, Receipt::Appended(_)));
     tx.commit().await.expect("committed");
+    told.id()
 }
 
 /// Returns when a backend waits for another transaction.
