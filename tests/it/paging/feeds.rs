@@ -166,7 +166,7 @@ fn joined_pages_of_a_feed_are_the_naive_merge_with_its_reasons() {
         db.admin().await.batch_execute("ANALYZE").await.expect("analyzed");
         (db, store, rows)
     });
-    holds(48, &cases(), |case| {
+    holds(32, &cases(), |case| {
         runtime.block_on(joined_pages_are_the_merge(&store, &tenant, &rows, &case));
     });
     runtime.block_on(check_log(&db));

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use super::TestDb;
 
 /// More pages than any test's stream has: a walk that goes round in circles must end.
-const PAGES_MAX: usize = 10_000;
+const PAGES_MAX: usize = 2_000;
 
 impl TestDb {
     /// A store as an application has it: `gesta_app`, whom row security binds.
