@@ -1,6 +1,7 @@
 //! How fast is appending, beside the limit that hand-written SQL reaches on an identical table in the same process?
 //!
-//! `GESTA_BENCH_URL=… cargo bench --bench append [-- PART…]`, where a part is `single`, `writer`, `batch` or `import`.
+//! `cargo bench --bench append [-- PART…]`, where a part is `single`, `batch`, `writer` or `import`. The server is a private
+//! one, unless `GESTA_BENCH_URL` names another as a superuser.
 #![expect(clippy::expect_used, reason = "a bench ends at the first failure")]
 
 #[path = "support/import.rs"]
@@ -21,6 +22,8 @@ use uuid::Uuid;
 const ROUNDS: usize = 3;
 /// How long a figure is taken.
 const WINDOW: Duration = Duration::from_millis(1500);
+/// How long a writer runs before that: connections and plans are made once, and not for a figure.
+const WARM_UP: Duration = Duration::from_millis(200);
 
 const RAW_ROW: &str = "INSERT INTO raw.action (tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type,
     target_id, occurred_at, run_id, source, outcome, description, changes, data, names, context, audience)
@@ -113,12 +116,12 @@ fn next() -> u64 {
 }
 
 /// Lets tasks work until a deadline, each of which says how many rows it stored, and gives the rows a second of all.
-async fn rate<F>(tasks: usize, work: impl Fn(Instant) -> F) -> f64
+async fn rate<F>(tasks: usize, window: Duration, work: impl Fn(Instant) -> F) -> f64
 where
     F: Future<Output = u64> + Send + 'static,
 {
     let start = Instant::now();
-    let tasks: Vec<_> = (0..tasks).map(|_| tokio::spawn(work(start + WINDOW))).collect();
+    let tasks: Vec<_> = (0..tasks).map(|_| tokio::spawn(work(start + window))).collect();
     let mut rows = 0;
     for task in tasks {
         rows += task.await.expect("a task that ends");
@@ -151,11 +154,11 @@ where
 async fn single(bench: &Bench, connections: usize) -> (f64, f64) {
     let ours = || async {
         let store = bench.store("gesta_app", connections);
-        rate(connections, |deadline| one_by_one(store.clone(), deadline)).await
+        rate(connections, WINDOW, |deadline| one_by_one(store.clone(), deadline)).await
     };
     let raw = || async {
         let pool = bench.pool("gesta_app", connections);
-        rate(connections, |deadline| raw_one_by_one(pool.clone(), deadline)).await
+        rate(connections, WINDOW, |deadline| raw_one_by_one(pool.clone(), deadline)).await
     };
     rounds(bench, ours, raw).await
 }
@@ -221,11 +224,11 @@ fn stamp(n: u64) -> (Uuid, chrono::DateTime<chrono::Utc>) {
 async fn batches(bench: &Bench, len: usize) -> (f64, f64) {
     let ours = || async {
         let store = bench.store("gesta_app", 1);
-        rate(1, |deadline| batch_by_batch(store.clone(), len, deadline)).await
+        rate(1, WINDOW, |deadline| batch_by_batch(store.clone(), len, deadline)).await
     };
     let raw = || async {
         let pool = bench.pool("gesta_app", 1);
-        rate(1, |deadline| raw_batch_by_batch(pool.clone(), len, deadline)).await
+        rate(1, WINDOW, |deadline| raw_batch_by_batch(pool.clone(), len, deadline)).await
     };
     rounds(bench, ours, raw).await
 }
@@ -285,7 +288,9 @@ async fn writers(bench: &Bench, eight: Option<(f64, f64)>, thousand: Option<(f64
             let round = Arc::new(Mutex::new(Vec::new()));
             let writer = store.writer();
             let work = |deadline| gathered(writer.clone(), Arc::clone(&round), deadline);
-            figures.push(rate(callers, work).await);
+            rate(callers, WARM_UP, work).await;
+            round.lock().expect("no panic").clear();
+            figures.push(rate(callers, WINDOW, work).await);
             waits.append(&mut round.lock().expect("no panic"));
         }
         waits.sort();

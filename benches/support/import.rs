@@ -28,9 +28,6 @@ pub(super) async fn run(bench: &Bench) {
     read_alone();
     let mut figures = [const { Vec::new() }; 3];
     bench.reset().await;
-    if std::env::args().any(|arg| arg == "read") {
-        return;
-    }
     let rows = import(bench, role).await.1;
     let peak = peak();
     let prepared = prepare(&bench.admin().await).await;

@@ -21,8 +21,9 @@ use super::rows::Stamped;
 use super::{AppendError, Failure, Receipt, Store, failed};
 use crate::action::{ActionId, InvalidAction, NewAction};
 
-/// Batches that are on their way at the same time, each on a connection of its own. While one waits for the disk another
-/// is sent; more of them only make smaller batches (measured, see `benches/append.rs`).
+/// Batches that are on their way at the same time, each on a connection of its own: while one waits for the disk another
+/// is made and sent. Measured on two cores, 64 callers get a fifth more from two than from one; three make smaller
+/// batches and later answers.
 const COMMITTERS: usize = 2;
 /// Actions of one commit. Larger ones gain nothing and answer later.
 const BATCH_LEN_MAX: usize = 1_000;
@@ -143,6 +144,8 @@ async fn gather(store: Store, mut queue: mpsc::UnboundedReceiver<Waiting>) {
         if commits.len() >= COMMITTERS {
             commits.join_next().await;
         }
+        // Who was answered just now, and has more to append, gets into this batch and not into the one after it.
+        tokio::task::yield_now().await;
         let Some(batch) = next_batch(&mut queue).await else { break };
         commits.spawn(commit(store.clone(), batch));
     }

@@ -462,24 +462,21 @@ async fn files_of_real_events_load_whole() {
         eprintln!("skipped: {} is not there", folder.display());
         return;
     }
-    for (name, rows) in [
-        ("git-sample-20k.jsonl.gz", 20_000),
-        ("github-events-2015-01-01-00.jsonl.gz", 7_702),
-        ("cloudtrail-2900.jsonl.gz", 2_900),
+    // The second time costs as much as the first, so one file has to do for it.
+    for (name, rows, times) in [
+        ("git-sample-20k.jsonl.gz", 20_000, 2),
+        ("github-events-2015-01-01-00.jsonl.gz", 7_702, 1),
+        ("cloudtrail-2900.jsonl.gz", 2_900, 1),
     ] {
         let db = database().await;
         let store = importer(&db);
-        for expected in [counts(rows, 0, 0, 0), counts(0, rows, 0, 0)] {
+        for expected in [counts(rows, 0, 0, 0), counts(0, rows, 0, 0)].into_iter().take(times) {
             let file = std::fs::File::open(folder.join(name)).expect(name);
             let mut witness = Witness::default();
-            let report =
-                store.import(Jsonl::new(file), ImportOptions::default(), &mut witness).await;
-            assert_eq!(
-                report.expect(name).counts,
-                expected,
-                "{name}: {:?}",
-                witness.refusals.first()
-            );
+            let options = ImportOptions::default();
+            let report = store.import(Jsonl::new(file), options, &mut witness).await;
+            let first = witness.refusals.first();
+            assert_eq!(report.expect(name).counts, expected, "{name}: {first:?}");
         }
     }
 }
