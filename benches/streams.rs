@@ -40,8 +40,7 @@ const BIG_OR: &str = "SELECT tenant, id, actor_type, actor_id, verb, object_type
     occurred_at, recorded_at, run_id, source, outcome, description, changes, data, names, context, audience
 FROM gesta.action
 WHERE tenant = 'default'
-    AND ((actor_type = $1 AND actor_id = ANY ($2)) OR (object_type = $1 AND object_id = ANY ($3))
-        OR (target_type = $1 AND target_id = ANY ($3)))
+    AND ((actor_type = $1 AND actor_id = ANY ($2)) OR (object_type = $1 AND object_id = ANY ($3)))
 ORDER BY id DESC
 LIMIT 51";
 
@@ -145,7 +144,7 @@ async fn feed(admin: &Client, store: &Store, how: &str, kind: &str, keys: &[Stri
     let query = FeedQuery::new(&follower);
     let or = admin.prepare(BIG_OR).await.expect("one big OR");
     let none: &[String] = &[];
-    let (actors, others) = if kind == "user" { (keys, none) } else { (keys, keys) };
+    let (actors, objects) = if kind == "user" { (keys, none) } else { (none, keys) };
     let (mut ours, mut limit) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let began = Instant::now();
@@ -153,22 +152,22 @@ async fn feed(admin: &Client, store: &Store, how: &str, kind: &str, keys: &[Stri
         ours.push(millis(began));
         if round < ROUNDS_SLOW {
             let began = Instant::now();
-            admin.query(&or, &[&kind, &actors, &others]).await.expect("one big OR");
+            admin.query(&or, &[&kind, &actors, &objects]).await.expect("one big OR");
             limit.push(millis(began));
         }
     }
     line(&format!("feed of {} follows, {how}", keys.len()), ours, limit);
 }
 
-/// Users are followed as actors; files in every role.
+/// Users are followed as actors, files as objects.
 async fn follow(store: &Store, follower: &ResourceRef, kind: &str, keys: &[String]) {
     let ctx = Context::new(follower);
     let mut client = store.client().await.expect("a connection");
     let tx = client.transaction().await.expect("a transaction");
     for key in keys {
         let followed = ResourceRef::new(kind, key.as_str()).expect("a key of the log");
-        let roles = if kind == "user" { vec![Role::Actor] } else { Role::ALL.to_vec() };
-        let edge = Follow::new(follower, &followed).roles(roles).silent();
+        let role = if kind == "user" { Role::Actor } else { Role::Object };
+        let edge = Follow::new(follower, &followed).roles([role]).silent();
         store.follow(&tx, &ctx, &edge).await.expect("followed");
     }
     tx.commit().await.expect("committed");

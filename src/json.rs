@@ -36,7 +36,8 @@ impl Json {
     /// What `jsonb` cannot store exactly is refused: text that is not JSON, `\u0000`, lone surrogates, numbers beyond a
     /// double's range or with more than 16,383 digits behind the point, more than 127 levels of nesting.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        let raw: Box<RawValue> = serde_json::from_str(text).map_err(JsonError::from)?;
+        let raw: Box<RawValue> =
+            serde_json::from_str(text).map_err(|error| JsonError::from(&error))?;
         let json = Self(raw);
         json.check()?;
         Ok(json)
@@ -47,7 +48,8 @@ impl Json {
     /// # Errors
     /// As [`Json::parse`], and when the value's own `Serialize` fails.
     pub fn of(value: &impl Serialize) -> Result<Self, JsonError> {
-        let json = Self(serde_json::value::to_raw_value(value).map_err(JsonError::from)?);
+        let json =
+            Self(serde_json::value::to_raw_value(value).map_err(|error| JsonError::from(&error))?);
         json.check()?;
         Ok(json)
     }
@@ -70,7 +72,7 @@ impl Json {
     /// As [`Json::parse`].
     pub fn check(&self) -> Result<(), JsonError> {
         let mut reader = serde_json::Deserializer::from_str(self.get());
-        Storable.deserialize(&mut reader).map_err(JsonError::from)?;
+        Storable.deserialize(&mut reader).map_err(|error| JsonError::from(&error))?;
         check_numbers(self.get().as_bytes())
     }
 
@@ -87,8 +89,8 @@ impl Json {
 }
 
 impl JsonError {
-    /// serde_json's message names line and column of the text that was walked through; ours names the field.
-    fn from(error: serde_json::Error) -> Self {
+    /// `serde_json`'s message names line and column of the text that was walked through; ours names the field.
+    fn from(error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let problem = if error.is_data() {
             strip_position(&text)
@@ -107,7 +109,7 @@ impl JsonError {
     }
 }
 
-/// A double rounds `1e-20000` to zero, so serde_json lets it pass; PostgreSQL would end the transaction over it.
+/// A double rounds `1e-20000` to zero, so `serde_json` lets it pass; PostgreSQL would end the transaction over it.
 fn check_numbers(mut json: &[u8]) -> Result<(), JsonError> {
     while let Some(start) = json.iter().position(|byte| matches!(byte, b'"' | b'0'..=b'9')) {
         json = &json[start..];
@@ -142,7 +144,7 @@ fn number_len(json: &[u8]) -> usize {
     json.iter().position(|byte| !goes_on(byte)).unwrap_or(json.len())
 }
 
-/// Digits before the point are few, because serde_json has checked that it is in a double's range.
+/// Digits before the point are few, because `serde_json` has checked that it is in a double's range.
 fn is_storable_number(number: &[u8]) -> bool {
     let end = number.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(number.len());
     let point = number[..end].iter().position(|&byte| byte == b'.');
@@ -223,7 +225,7 @@ impl<'a> FromSql<'a> for Json {
     }
 }
 
-/// Visits a value without keeping it. serde_json itself refuses lone surrogates, numbers out of range and deep nesting.
+/// Visits a value without keeping it. `serde_json` itself refuses lone surrogates, numbers out of range and deep nesting.
 struct Storable;
 
 impl<'de> DeserializeSeed<'de> for Storable {

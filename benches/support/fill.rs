@@ -14,7 +14,7 @@ use super::Bench;
 const MADE: u64 = 1_030_000;
 
 /// Imports the histories twice, the second time under other source ids, and brings the statistics up to date.
-pub async fn two_million(bench: &Bench) -> u64 {
+pub(crate) async fn two_million(bench: &Bench) -> u64 {
     let store = bench.store("gesta_import", 2);
     let mut rows = 0;
     for copy in 0..2 {
@@ -33,15 +33,11 @@ pub async fn two_million(bench: &Bench) -> u64 {
 fn inputs() -> Vec<Box<dyn Read + Send>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let files = [1, 2].map(|part| File::open(folder.join(format!("git-1m-part{part}.jsonl.gz"))));
-    match files {
-        [Ok(first), Ok(second)] => [first, second]
-            .map(|file| Box::new(MultiGzDecoder::new(file)) as Box<dyn Read + Send>)
-            .into(),
-        _ => {
-            println!("no ../shared/data: the actions are made up");
-            vec![Box::new(Made { next: 0, line: Cursor::default() })]
-        }
+    if let [Ok(first), Ok(second)] = files {
+        return [first, second].map(|file| Box::new(MultiGzDecoder::new(file)) as _).into();
     }
+    println!("no ../shared/data: the actions are made up");
+    vec![Box::new(Made { next: 0, line: Cursor::default() })]
 }
 
 /// The same history as another source: each event id begins with the number of the copy.

@@ -1,7 +1,7 @@
 //! What every bench needs: a durable server, a migrated database, an identical table for the raw limit, medians.
+#![allow(dead_code, reason = "each bench needs a part")]
 
-#[allow(dead_code, reason = "not every bench reads")]
-pub mod fill;
+pub(crate) mod fill;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use gesta::Store;
@@ -9,7 +9,7 @@ use gesta::local::{Home, Options, SUPERUSER, Search, Server};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// A database of this run, on a private and durable server, or on the one that `GESTA_BENCH_URL` names (as a superuser).
-pub struct Bench {
+pub(crate) struct Bench {
     config: Config,
     name: String,
     private: Option<(Server, tempfile::TempDir)>,
@@ -35,7 +35,7 @@ GRANT SELECT, INSERT ON raw.action TO gesta_app, gesta_import;";
 
 impl Bench {
     /// Makes the database.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (mut config, private) = match std::env::var_os("GESTA_BENCH_URL") {
             Some(url) => (url.to_string_lossy().parse().expect("a URL of PostgreSQL"), None),
             None => private().await,
@@ -55,17 +55,17 @@ impl Bench {
     }
 
     /// A connection of the superuser.
-    pub async fn admin(&self) -> Client {
+    pub(crate) async fn admin(&self) -> Client {
         connect(&self.config).await
     }
 
     /// A connection of a role.
-    pub async fn client(&self, role: &str) -> Client {
+    pub(crate) async fn client(&self, role: &str) -> Client {
         connect(self.config.clone().user(role)).await
     }
 
     /// A pool of a role.
-    pub fn pool(&self, role: &str, size: usize) -> Pool {
+    pub(crate) fn pool(&self, role: &str, size: usize) -> Pool {
         let mut config = self.config.clone();
         config.user(role);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -74,12 +74,12 @@ impl Bench {
     }
 
     /// A store of a role.
-    pub fn store(&self, role: &str, size: usize) -> Store {
+    pub(crate) fn store(&self, role: &str, size: usize) -> Store {
         Store::new(self.pool(role, size))
     }
 
     /// Empties both tables, so that every figure starts alike.
-    pub async fn reset(&self) {
+    pub(crate) async fn reset(&self) {
         let admin = self.admin().await;
         admin.batch_execute("DROP SCHEMA IF EXISTS raw CASCADE").await.expect("no raw table");
         admin.batch_execute("DROP SCHEMA gesta CASCADE").await.expect("no schema");
@@ -90,7 +90,7 @@ impl Bench {
     }
 
     /// Drops the database.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         let name = std::mem::take(&mut self.name);
         let server = connect(self.config.dbname("postgres")).await;
         server.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
@@ -118,7 +118,7 @@ async fn connect(config: &Config) -> Client {
 }
 
 /// The middle one; of an even number the upper one.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

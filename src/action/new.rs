@@ -104,6 +104,17 @@ impl Audience {
     }
 }
 
+impl Audience {
+    /// Whether it can be stored.
+    pub(crate) fn check(&self) -> Result<(), InvalidAction> {
+        if self.0.len() > LABELS_MAX {
+            let problem = format!("has {} labels; at most {LABELS_MAX} are allowed", self.0.len());
+            return Err(InvalidAction::Text { field: "audience", problem });
+        }
+        self.0.iter().try_for_each(|label| check_text("audience", label, LABEL_LEN_MAX))
+    }
+}
+
 impl Default for Audience {
     fn default() -> Self {
         Self::public()
@@ -357,12 +368,7 @@ impl NewAction {
         ] {
             check_text(field, text.as_deref().unwrap_or_default(), max)?;
         }
-        if self.audience.0.len() > LABELS_MAX {
-            let problem =
-                format!("has {} labels; at most {LABELS_MAX} are allowed", self.audience.0.len());
-            return Err(InvalidAction::Text { field: "audience", problem });
-        }
-        self.audience.0.iter().try_for_each(|label| check_text("audience", label, LABEL_LEN_MAX))
+        self.audience.check()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod story;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -60,6 +61,10 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     tour.begin(&place, history, told)?;
     tour.show(has_history).await?;
     tour.next(has_history)?;
+    if session.url.is_some() {
+        // It may hold a password, so it is not printed.
+        say::note("give --database-url with these too, or set GESTA_DATABASE_URL");
+    }
     tour.out.flush()?;
     Ok(Code::Ok)
 }
@@ -110,12 +115,22 @@ fn program(session: &Session) -> String {
     let called = std::env::args().next().unwrap_or_default();
     let mut text = if called.contains('/') { called } else { "gesta".to_owned() };
     if let Some(home) = &session.home {
-        text += &format!(" --home {}", home.display());
+        let _ = write!(text, " --home {}", quoted(&home.to_string_lossy()));
     }
     if session.tenant != Tenant::default() {
-        text += &format!(" --tenant {}", session.tenant);
+        let _ = write!(text, " --tenant {}", quoted(session.tenant.as_str()));
     }
     text
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// What is shown, and how to see it again.
@@ -155,14 +170,14 @@ impl Tour<'_> {
         if has_history {
             self.heading("What happened last", &format!("log -n {SHOWN}"))?;
             let page = StreamQuery::tenant().limit(SHOWN).page(reader).await?;
-            self.print(page.items.iter().map(Entry::from).collect())?;
+            self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())?;
         }
         self.heading("What was done to issue 70", "object issue:70")?;
         let page = StreamQuery::object(&story::issue()?).page(reader).await?;
-        self.print(page.items.iter().map(Entry::from).collect())?;
+        self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())?;
         self.heading("What is new for Ann, and why", &format!("feed {} -n {SHOWN}", ann.resource))?;
         let page = FeedQuery::new(&ann).limit(SHOWN).page(reader).await?;
-        self.print(page.items.iter().map(Entry::from).collect())
+        self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())
     }
 
     fn heading(&mut self, text: &str, command: &str) -> std::io::Result<()> {
@@ -175,9 +190,9 @@ impl Tour<'_> {
         write_row(self.out.writer(), &[width], &[lines])
     }
 
-    fn print(&mut self, entries: Vec<Entry<'_>>) -> anyhow::Result<()> {
+    fn print(&mut self, entries: &[Entry<'_>]) -> anyhow::Result<()> {
         let now = self.database.store.now();
-        Ok(Printer::new(Detail::Brief, now).print(&mut self.out, &entries)?)
+        Ok(Printer::new(Detail::Brief, now).print(&mut self.out, entries)?)
     }
 
     /// Commands that work as they stand.

@@ -43,7 +43,8 @@ enum State {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Check {
-    check: &'static str,
+    #[serde(rename = "check")]
+    name: &'static str,
     state: State,
     found: String,
     fix: Option<String>,
@@ -51,15 +52,15 @@ struct Check {
 
 impl Check {
     fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, state: State::Ok, found: found.into(), fix: None }
+        Self { name: check, state: State::Ok, found: found.into(), fix: None }
     }
 
     fn warn(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, state: State::Warn, found: found.into(), fix: Some(fix.into()) }
+        Self { name: check, state: State::Warn, found: found.into(), fix: Some(fix.into()) }
     }
 
     fn fail(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, state: State::Fail, found: found.into(), fix: Some(fix.into()) }
+        Self { name: check, state: State::Fail, found: found.into(), fix: Some(fix.into()) }
     }
 
     /// A check that could not be made.
@@ -87,7 +88,7 @@ impl Report {
                 Format::Csv => {
                     let state = check.state.word();
                     let fix = check.fix.as_deref().unwrap_or_default();
-                    self.out.csv([check.check, state, &check.found, fix])?;
+                    self.out.csv([check.name, state, &check.found, fix])?;
                 }
                 Format::Table => self.row(&check)?,
             }
@@ -105,7 +106,7 @@ impl Report {
         let mut found = vec![Line::plain(&check.found)];
         found.extend(check.fix.iter().map(|fix| Line::of(FAINT, "fix: ").and(PLAIN, fix)));
         let cells =
-            [vec![Line::of(style, check.state.word())], vec![Line::plain(check.check)], found];
+            [vec![Line::of(style, check.state.word())], vec![Line::plain(check.name)], found];
         let [state, name] = WIDTHS;
         let widths = [state, name, self.out.width() - state - name - 4];
         write_row(self.out.writer(), &widths, &cells)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::exit::{Code, Told};
 use super::output::{Format, Out};
 use super::select::outcome;
-use super::session::{Role, Session};
+use super::session::{Role, Session, now};
 use super::when::When;
 use crate::action::{ActionId, Audience, NewAction, Outcome};
 use crate::context::Context;
@@ -149,9 +149,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     if args.verb == "-" {
         return super::emit_lines::run(session).await;
     }
+    let action = args.action(session, now())?;
     let database = session.open(Role::App).await?;
-    let now = database.store.now();
-    let action = args.action(session, now)?;
     let mut client = database.store.client().await?;
     let failed = "failed to append the action";
     let tx = client.transaction().await.context(failed)?;
@@ -273,7 +272,6 @@ fn payload(given: &str) -> anyhow::Result<Json> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

@@ -81,9 +81,13 @@ fn read(tenant: Tenant) -> std::io::Result<mpsc::Receiver<Line>> {
     std::thread::Builder::new().name("gesta-stdin".to_owned()).spawn(move || {
         match Jsonl::new(std::io::stdin()).with_optional_ids().entries(&tenant) {
             Err(error) => drop(sender.blocking_send(Err(error))),
-            Ok(mut entries) => {
-                // Nobody listens any more after an error.
-                let _ = entries.try_for_each(|entry| sender.blocking_send(entry));
+            Ok(entries) => {
+                for entry in entries {
+                    // Nobody listens any more after an error.
+                    if sender.blocking_send(entry).is_err() {
+                        return;
+                    }
+                }
             }
         }
     })?;

@@ -142,20 +142,13 @@ impl Printer {
 
     /// The first page decides how wide the columns are.
     fn table(&mut self, out: &mut Out, entries: &[Entry<'_>]) -> io::Result<()> {
-        let widths = match self.widths {
-            Some(widths) => widths,
-            None => {
-                let total = out.width();
-                let actor = |entry: &Entry<'_>| {
-                    who(&entry.action.actor, usize::MAX).iter().map(Line::width).max()
-                };
-                let widest = entries.iter().filter_map(actor).max().unwrap_or(0);
-                let who = widest.clamp(*WHO.start(), (*WHO.end()).min(total * 3 / 10));
-                let widths = [WHEN, who, total - WHEN - who - 4];
-                let head = ["When (UTC)", "Who", "What"].map(|cell| vec![Line::of(STRONG, cell)]);
-                write_row(out.writer(), &widths, &head)?;
-                *self.widths.insert(widths)
-            }
+        let widths = if let Some(widths) = self.widths {
+            widths
+        } else {
+            let widths = widths(out.width(), entries);
+            let head = ["When (UTC)", "Who", "What"].map(|cell| vec![Line::of(STRONG, cell)]);
+            write_row(out.writer(), &widths, &head)?;
+            *self.widths.insert(widths)
         };
         let [_, who, _] = widths;
         let row = |entry| write_row(out.writer(), &widths, &self.cells(entry, who));
@@ -174,6 +167,14 @@ impl Printer {
         let width = if self.detail == Detail::Full { usize::MAX } else { width };
         [vec![at, ago], who(&action.actor, width), what]
     }
+}
+
+/// The widths of the columns: actors get what they need, up to a limit, and the rest is for what they did.
+fn widths(total: usize, entries: &[Entry<'_>]) -> [usize; 3] {
+    let lines = entries.iter().flat_map(|entry| who(&entry.action.actor, usize::MAX));
+    let widest = lines.map(|line| line.width()).max().unwrap_or(0);
+    let who = widest.clamp(*WHO.start(), (*WHO.end()).min(total * 3 / 10));
+    [WHEN, who, total - WHEN - who - 4]
 }
 
 /// The name, cut to a line of this width, above the id, which is never cut: it is what a command takes.

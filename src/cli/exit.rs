@@ -137,7 +137,7 @@ fn of_database(error: &tokio_postgres::Error) -> Option<Code> {
         return error.is_closed().then_some(Code::Connection).or_else(|| {
             error
                 .source()
-                .is_some_and(|cause| cause.is::<std::io::Error>())
+                .is_some_and(<dyn StdError>::is::<std::io::Error>)
                 .then_some(Code::Connection)
         });
     };

@@ -2,7 +2,7 @@
 
 use super::exit::Code;
 use super::select::{Listing, Span, Window, sight};
-use super::session::{Role, Session};
+use super::session::{Role, Session, now};
 use crate::resource::ResourceRef;
 use crate::stream::FeedQuery;
 
@@ -36,9 +36,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
-    let database = session.open(Role::App).await?;
-    let now = database.store.now();
+    let now = now();
     let (since, until) = args.window.fixed(now)?;
+    let database = session.open(Role::App).await?;
     let feed = FeedQuery::new(&args.follower).flag(&args.flag).verbs(&args.verb);
     let feed = if args.own { feed.with_own_activity() } else { feed };
     let feed = since.map_or(feed.clone(), |since| feed.since(since));

@@ -184,9 +184,10 @@ impl Remove {
 
 impl List {
     async fn run(self, database: &Database, out: &mut Out) -> anyhow::Result<Code> {
-        let query = match self.followers {
-            true => FollowQuery::followers(&self.resource),
-            false => FollowQuery::following(&self.resource),
+        let query = if self.followers {
+            FollowQuery::followers(&self.resource)
+        } else {
+            FollowQuery::following(&self.resource)
         }
         .flag(&self.flag)
         .limit(EDGES_MAX);

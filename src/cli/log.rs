@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::exit::Code;
 use super::select::{Listing, Narrow, Span, Window};
-use super::session::{Role, Session};
+use super::session::{Role, Session, now};
 use crate::resource::ResourceRef;
 use crate::stream::StreamQuery;
 
@@ -75,9 +75,9 @@ async fn list(
     span: &Span,
     session: &Session,
 ) -> anyhow::Result<Code> {
-    let database = session.open(Role::App).await?;
-    let now = database.store.now();
+    let now = now();
     let (since, until) = window.fixed(now)?;
+    let database = session.open(Role::App).await?;
     let stream = stream.filter(narrow.filter(text));
     let stream = since.map_or(stream.clone(), |since| stream.since(since));
     let stream = until.map_or(stream.clone(), |until| stream.until(until));

@@ -53,7 +53,7 @@ const THREADS: usize = 2;
 
 /// Activity streams and audit events on PostgreSQL: who did what, to which object, when and why.
 #[derive(Parser)]
-#[command(name = "gesta", version, help_template = TEMPLATE, disable_help_subcommand = true)]
+#[command(name = "gesta", version, help_template = TEMPLATE)]
 #[command(before_help = EXAMPLES, after_help = exit::HELP, after_long_help = help())]
 #[command(arg_required_else_help = true)]
 struct Cli {
@@ -149,13 +149,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Code::Usage } else { Code::Ok }.into();
-        }
+        Err(error) => return refuse(&error).into(),
     };
     anstream::ColorChoice::from(cli.global.color).write_global();
-    let ended = cli.global.session().and_then(|session| start(cli.command, session));
+    let ended = cli.global.session().and_then(|session| start(cli.command, &session));
     match ended {
         Ok(code) => code,
         // Whoever read has read enough.
@@ -166,6 +163,23 @@ pub fn main() -> ExitCode {
         }
     }
     .into()
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments, which are quoted and may hold anything.
+fn refuse(error: &clap::Error) -> Code {
+    use clap::error::ErrorKind;
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let _ = error.print();
+        return if error.use_stderr() { Code::Usage } else { Code::Ok };
+    }
+    let text = error.render().to_string();
+    say::wrong(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    Code::Usage
 }
 
 /// Every command has the same order of its help and the same codes.
@@ -194,16 +208,16 @@ impl Global {
     }
 }
 
-fn start(command: Command, session: Session) -> anyhow::Result<Code> {
+fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
     runtime.block_on(async {
         // At psql's prompt Ctrl-C is psql's; an import says how far it has come.
         if matches!(command, Command::Psql(_) | Command::Import(_)) {
-            return run(command, &session).await;
+            return run(command, session).await;
         }
         tokio::select! {
-            ended = run(command, &session) => ended,
+            ended = run(command, session) => ended,
             result = tokio::signal::ctrl_c() => result.map(|()| Code::Interrupted).map_err(Into::into),
         }
     })

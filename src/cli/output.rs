@@ -205,7 +205,6 @@ fn safe_cell(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

@@ -17,7 +17,12 @@ pub(crate) fn is_watched() -> bool {
 
 /// What went wrong, with all its causes, once.
 pub(crate) fn error(error: &anyhow::Error) {
-    say(ERROR, "error", &chain(error.as_ref()));
+    wrong(&chain(error.as_ref()));
+}
+
+/// What was given and cannot be taken.
+pub(crate) fn wrong(text: &str) {
+    say(ERROR, "error", text);
 }
 
 /// What may be wrong.

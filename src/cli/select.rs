@@ -1,6 +1,6 @@
 //! Flags that say which actions, how many, and from where on; for every command that lists them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -105,6 +105,9 @@ fn json(text: &str) -> Result<Json, crate::json::JsonError> {
     Json::parse(text)
 }
 
+/// From when on, and before when.
+type Moments = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 /// Of which time.
 #[derive(clap::Args)]
 #[command(next_help_heading = "When")]
@@ -119,10 +122,7 @@ pub(crate) struct Window {
 
 impl Window {
     /// The moments; said to whoever watches, because a range that was only meant surprises.
-    pub(crate) fn fixed(
-        &self,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+    pub(crate) fn fixed(&self, now: DateTime<Utc>) -> anyhow::Result<Moments> {
         let since = self.since.map(|when| when.at(now));
         let until = self.until.map(|when| when.at(now));
         if since.zip(until).is_some_and(|(since, until)| since >= until) {
@@ -142,7 +142,7 @@ impl Window {
         let mut text = String::new();
         for (flag, when) in [("--since", self.since), ("--until", self.until)] {
             if let Some(when) = when.filter(|when| when.is_relative()) {
-                text += &format!(" {flag} {}", time(when.at(now)));
+                let _ = write!(text, " {flag} {}", time(when.at(now)));
             }
         }
         text
@@ -216,7 +216,7 @@ impl Listing<'_> {
         };
         let newer = self.span.after.is_some();
         let mut printer = Printer::new(self.span.detail(), self.now);
-        let mut printed = 0;
+        let mut count = 0;
         let mut next = None;
         while left > 0 {
             let limit = left.min(PAGE_LEN_MAX);
@@ -227,7 +227,7 @@ impl Listing<'_> {
             let entries: Vec<_> = found.items.iter().map(Entry::from).collect();
             printer.print(out, &entries)?;
             out.flush()?;
-            printed += entries.len();
+            count += entries.len();
             left -= entries.len();
             next = if newer { found.newer } else { found.older };
             // A page of newer ones always names where to look later.
@@ -236,23 +236,23 @@ impl Listing<'_> {
             }
             cursor = next;
         }
-        self.end(printed, next, newer)
+        Ok(self.end(count, next, newer))
     }
 
-    fn end(&self, printed: usize, next: Option<Cursor>, newer: bool) -> anyhow::Result<Code> {
+    fn end(&self, count: usize, next: Option<Cursor>, newer: bool) -> Code {
         if let Some(next) = next {
             let (what, flag) = if newer { ("newer", "--after") } else { ("more", "--before") };
             let times = self.window.repeated(self.now);
             say::note(&format!("for {what}, give the same again with {flag} {next}{times}"));
         }
-        if printed > 0 {
-            return Ok(Code::Ok);
+        if count > 0 {
+            return Code::Ok;
         }
         if next.is_none() {
             say::aside(
                 "nothing found; `gesta stats` tells what there is, `gesta demo` makes something to look at",
             );
         }
-        Ok(if self.span.fail_empty { Code::NotFound } else { Code::Ok })
+        if self.span.fail_empty { Code::NotFound } else { Code::Ok }
     }
 }

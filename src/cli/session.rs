@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
 use super::output::{Format, Out};
@@ -10,7 +11,7 @@ use super::say;
 use crate::config::{Environment, Place, Secret};
 use crate::local::{DATABASE, Home, Server, admin};
 use crate::resource::Tenant;
-use crate::store::{Endpoint, PoolOptions, Store, migrate, migration_status};
+use crate::store::{Endpoint, PoolOptions, Store, migrate, migration_status, system_clock};
 use crate::stream::Reader;
 
 /// Connections of a command: one reads while others write.
@@ -114,6 +115,11 @@ impl Session {
         }
         Ok(Role::App)
     }
+}
+
+/// The time, by the same clock as the store's.
+pub(crate) fn now() -> DateTime<Utc> {
+    system_clock()()
 }
 
 /// Whether the connection's user may take a role.

@@ -8,7 +8,7 @@ use super::exit::Code;
 use super::layout::{FAINT, Line, PLAIN, STRONG, cut, write_row};
 use super::output::{Format, Out};
 use super::select::{Narrow, Window};
-use super::session::{Role, Session};
+use super::session::{Role, Session, now};
 use super::{say, when};
 use crate::stream::stats::{Bar, Counts, Totals};
 use crate::stream::{Facet, Period, Reader, StatsQuery};
@@ -62,8 +62,8 @@ fn periods() -> impl TypedValueParser<Value = Period> {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
+    let (since, until) = args.window.fixed(now())?;
     let database = session.open(Role::App).await?;
-    let (since, until) = args.window.fixed(database.store.now())?;
     let query = StatsQuery::new().filter(args.narrow.filter(&args.text));
     let query = since.map_or(query.clone(), |since| query.since(since));
     let query = until.map_or(query.clone(), |until| query.until(until));

@@ -107,7 +107,6 @@ pub(crate) fn short(time: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

@@ -296,7 +296,6 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

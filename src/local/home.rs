@@ -13,7 +13,7 @@ use super::account::Account;
 
 /// How long a process waits for another one that starts or stops the server: the longest thing done
 /// under the lock is a download, and that is given up after four minutes.
-const LOCK_WAIT_MAX: Duration = Duration::from_secs(300);
+const LOCK_WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// How often a state that cannot be waited for is looked at: far below what a start takes (50 ms),
 /// and cheap.
@@ -162,7 +162,6 @@ fn try_lock(path: &Path) -> Result<Option<File>, LocalError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

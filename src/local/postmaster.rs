@@ -147,7 +147,6 @@ fn holds_running(home: &Home, pid: Pid) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
     use super::*;
 

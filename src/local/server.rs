@@ -21,7 +21,7 @@ use super::{Binaries, Home, LocalError, Search, initdb, socket};
 pub const SUPERUSER: &str = "postgres";
 
 /// How long a start may take: recovery after a crash replays at most a few minutes of writing.
-const START_WAIT_MAX: Duration = Duration::from_secs(60);
+const START_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// How long a server may take to answer one question before it is asked again.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);

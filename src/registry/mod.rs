@@ -8,6 +8,7 @@ mod verb;
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "cli")]
 pub(crate) use sentence::ago;
 pub use verb::Verb;
 

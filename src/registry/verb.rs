@@ -29,6 +29,9 @@ impl Verb {
     }
 
     /// The sentence, with `{actor}`, `{verb}`, `{object}` and `{target}` for the names.
+    ///
+    /// # Panics
+    /// Never: a verb is made by [`Verb::new`] only, from borrowed names.
     #[must_use]
     pub const fn summary(self, template: &'static str) -> Self {
         // `..self` would run a destructor, which a constant cannot; forgetting `None` frees nothing.

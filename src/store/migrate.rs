@@ -230,22 +230,23 @@ impl Standing {
 
     fn check_may_apply(&self) -> Result<(), MigrateError> {
         let Self { role, database, .. } = self;
-        let mut grants = String::new();
+        let mut grants = Vec::new();
         if !self.is_begun && !self.may_create_schema {
-            grants += &format!("GRANT CREATE ON DATABASE {database} TO {role} WITH GRANT OPTION;");
+            grants
+                .push(format!("GRANT CREATE ON DATABASE {database} TO {role} WITH GRANT OPTION;"));
         }
         if !self.has_roles && !self.may_create_roles {
-            grants += &format!(" ALTER ROLE {role} CREATEROLE;");
+            grants.push(format!("ALTER ROLE {role} CREATEROLE;"));
         }
         if self.has_owner && !self.is_owner && (self.is_begun || !self.may_grant_owner) {
-            grants += &format!(" GRANT gesta_owner TO {role};");
+            grants.push(format!("GRANT gesta_owner TO {role};"));
         }
-        if grants.is_empty() { Ok(()) } else { Err(self.refused(&grants)) }
+        if grants.is_empty() { Ok(()) } else { Err(self.refused(grants.join(" "))) }
     }
 
-    fn refused(&self, grants: &str) -> MigrateError {
+    fn refused(&self, grants: String) -> MigrateError {
         let (role, database) = (self.role.clone(), self.database.clone());
-        MigrateError::Rights { role, database, grants: grants.trim().to_owned() }
+        MigrateError::Rights { role, database, grants }
     }
 }
 
@@ -260,7 +261,7 @@ async fn applied(
     if standing.is_owner {
         tx.batch_execute(BECOME_OWNER).await.map_err(failed("become gesta_owner"))?;
     } else if !standing.may_read {
-        return Err(standing.refused(&format!("GRANT gesta_owner TO {};", standing.role)));
+        return Err(standing.refused(format!("GRANT gesta_owner TO {};", standing.role)));
     }
     let rows = tx.query(APPLIED, &[]).await.map_err(failed("read the migrations"))?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())

@@ -5,7 +5,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
 use super::{AppendError, Failure, Receipt, Store, failed};
-use crate::action::{ActionId, Audience, NewAction};
+use crate::action::{ActionId, Audience, InvalidAction, NewAction};
 use crate::context::Context;
 use crate::resource::{ResourceError, ResourceRef};
 
@@ -32,6 +32,9 @@ pub enum AudienceError {
     /// There is no such action in the tenant.
     #[error("there is no action {0} in this tenant")]
     NotFound(ActionId),
+    /// The audience cannot be stored.
+    #[error("the audience is refused: {0}")]
+    Invalid(InvalidAction),
     /// The action that tells of the change was refused.
     #[error("failed to record the change of the audience")]
     Record(#[source] AppendError),
@@ -59,6 +62,7 @@ impl Store {
         id: ActionId,
         audience: &Audience,
     ) -> Result<Receipt, AudienceError> {
+        audience.check().map_err(AudienceError::Invalid)?;
         let tenant = ctx.tenant.as_str();
         run(tx, SCOPE, &[&tenant]).await.map_err(AudienceError::Database)?;
         let current = run(tx, CURRENT, &[&tenant, &id.uuid()]).await;

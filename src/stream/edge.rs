@@ -76,7 +76,9 @@ pub(super) fn edge_id(follower: &ResourceRef, followed: &ResourceRef, flag: &str
         followed.kind.as_str(),
         followed.id.as_str(),
     ];
-    pair.into_iter().for_each(|part| hash_part(&mut hash, part));
+    for part in pair {
+        hash_part(&mut hash, part);
+    }
     let of_pair: [u8; 32] = hash.clone().finalize().into();
     hash_part(&mut hash, flag);
     let of_edge: [u8; 32] = hash.finalize().into();

@@ -24,8 +24,8 @@ use crate::action::Action;
 use crate::json::Json;
 use crate::resource::{Resource, ResourceId, ResourceRef, ResourceType};
 
-/// Rows of the tenant that step 1 looks at: about the cost of looking up 500 streams.
-const RECENT_LEN: i64 = 1000;
+/// Rows of the tenant that step 1 looks at: about the cost of looking up 200 streams.
+const RECENT_LEN: i64 = 500;
 /// Up to so many edges step 1 is skipped.
 const EDGES_FEW: i64 = 50;
 
@@ -88,9 +88,8 @@ macro_rules! recent_of {
 /// Both directions. `$7` and `$8` are the follower, `$9` is the flag, `$10` says whether the follower's own actions count,
 /// `$11` and `$12` are the two limits above. `look` is how many rows step 1 looks at, `rest` says where it
 /// ended and whether step 2 is wanted, which it is not where step 1 came to the end of the log; `head` and
-/// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. Heads are
-/// three times a page, because an action stands in up to three streams; where that is not enough, the threshold says
-/// how far the rows are complete.
+/// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. No head is cut
+/// off before it is known which ids they are: any number of edges may be the reasons of one action.
 macro_rules! feed {
     ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $low:literal, $until:literal,
         $reaching:literal) => {
@@ -124,14 +123,10 @@ WITH edge AS MATERIALIZED (
     SELECT h.n, h.id FROM (
     ", all_roles!("e.n, i.id", "(SELECT * FROM edge WHERE (SELECT wanted FROM rest)) AS e", $near, $far, $order, "1"), "
     ) AS h
-    ORDER BY h.id ", $order, "
-    LIMIT $4 * 3
 ), nearest AS MATERIALIZED (
     SELECT DISTINCT id FROM head ORDER BY id ", $order, " LIMIT $4
 ), threshold AS MATERIALIZED (
-    SELECT CASE WHEN count(*) = $4 OR (SELECT count(*) FROM head) = $4 * 3
-        THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id
-    FROM nearest
+    SELECT CASE WHEN count(*) = $4 THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id FROM nearest
 ), item AS (
     SELECT id, n FROM found
     UNION ALL
@@ -144,9 +139,7 @@ WITH edge AS MATERIALIZED (
     ORDER BY i.id ", $order, "
     LIMIT $4
 )
-SELECT ", columns!(), ", top.id AS at, top.reasons,
-    CASE WHEN (SELECT wanted FROM rest) THEN (SELECT id FROM threshold)
-        WHEN (SELECT count(*) FROM recent) = $12 THEN (SELECT bound FROM rest) END AS complete_to
+SELECT ", columns!(), ", top.id AS at, top.reasons
 FROM top LEFT JOIN LATERAL (
     SELECT ", columns!(), "
     FROM gesta.action AS a
@@ -366,16 +359,13 @@ impl FeedQuery {
 
 type Malformed = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a step has not looked at. It is complete as far as its last row where it is full, else as far as it says; where it
-/// says nothing, it has seen everything.
+/// What a step has not looked at: what lies behind its last row where it is full; where it is not, it has seen everything.
 fn remaining(rows: &[Row], range: Range, full: i64) -> Result<Option<Range>, Malformed> {
-    let Some(last) = rows.last() else { return Ok(None) };
-    let edge = if i64::try_from(rows.len())? == full {
-        Some(last.try_get::<_, Uuid>("at")?)
-    } else {
-        last.try_get("complete_to")?
+    let Some(last) = rows.last().filter(|_| i64::try_from(rows.len()) == Ok(full)) else {
+        return Ok(None);
     };
-    Ok(edge.map(|edge| match range.direction {
+    let edge = last.try_get::<_, Uuid>("at")?;
+    Ok(Some(match range.direction {
         Direction::Older => Range { high: edge, ..range },
         Direction::Newer => {
             Range { low: Uuid::from_u128(edge.as_u128().saturating_add(1)), ..range }

@@ -16,6 +16,7 @@ mod reader;
 mod row;
 pub mod stats;
 
+#[cfg(feature = "cli")]
 pub(crate) use cursor::Direction;
 pub use cursor::{Cursor, CursorError};
 pub use feed::{FeedItem, FeedQuery, Reason};

@@ -208,7 +208,9 @@ impl StreamQuery {
         Self::new(Stream::Any(resource.resource()))
     }
 
-    /// Everything that resources of a type have to do with, in any role.
+    /// Everything that resources of a type have to do with, in any role. No index leads there alone: of a common type the
+    /// tenant's newest rows are walked, of a rare one all rows are looked up. A type that was common and ended long ago
+    /// costs a walk through what came after it.
     #[must_use]
     pub fn of_type(kind: ResourceType) -> Self {
         Self::new(Stream::Type(kind))

@@ -54,7 +54,7 @@ LIMIT $4"
     };
 }
 
-/// Resources in a role, called as in the latest of the actions that were counted.
+/// Resources in a role, called as in the latest of the counted actions that give a name.
 macro_rules! by_role {
     ($role:literal) => {
         concat!(
@@ -72,6 +72,9 @@ SELECT g.type || ':' || g.id AS value, (
             "_type = g.type AND a.",
             $role,
             "_id = g.id
+            AND a.names ->> '",
+            $role,
+            "' IS NOT NULL
         ORDER BY a.id DESC
         LIMIT 1
     ) AS name, g.actions, g.distinct_values
@@ -415,6 +418,7 @@ fn filled(period: Period, bars: Vec<Bar>) -> Vec<Bar> {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
 
     fn bar(at: &str, actions: i64) -> Bar {

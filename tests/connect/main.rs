@@ -1,5 +1,5 @@
 //! From a URL to connections, against a real PostgreSQL with TLS.
-#![cfg(feature = "tls")]
+#![cfg(all(feature = "tls", feature = "local"))]
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod server;
@@ -58,7 +58,7 @@ fn everything(error: &ConnectError) -> String {
 
 #[tokio::test]
 async fn each_sslmode_encrypts_as_it_says() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     for (query, encrypted) in [
         ("sslmode=disable", false),
         ("", true),
@@ -74,7 +74,7 @@ async fn each_sslmode_encrypts_as_it_says() {
 
 #[tokio::test]
 async fn chain_is_verified_where_an_authority_is_given() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let (right, wrong) = (server.path("ca.pem"), server.path("other-ca.pem"));
     for mode in ["require", "verify-ca"] {
         for host in ["localhost", "127.0.0.1"] {
@@ -91,7 +91,7 @@ async fn chain_is_verified_where_an_authority_is_given() {
 
 #[tokio::test]
 async fn host_is_verified_by_verify_full_only() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let query = |ca: &str| format!("sslmode=verify-full&sslrootcert={}", server.path(ca));
     assert!(tls_of(&ann(&server, "localhost", &query("ca.pem"))).await);
     let other_host = ann(&server, "127.0.0.1", &query("ca.pem"));
@@ -106,7 +106,7 @@ async fn host_is_verified_by_verify_full_only() {
 
 #[tokio::test]
 async fn server_that_insists_on_tls_refuses_plain_connections_clearly() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let url = format!("postgresql://ann@localhost:{}/sealed", server.port);
     assert!(tls_of(&endpoint(&url)).await);
     let plain = endpoint(&format!("{url}?sslmode=disable"));
@@ -121,7 +121,7 @@ async fn server_that_insists_on_tls_refuses_plain_connections_clearly() {
 
 #[tokio::test]
 async fn server_that_refuses_tls_gets_plain_connections_by_prefer_only() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let url = format!("postgresql://clear@localhost:{}/app", server.port);
     assert!(!tls_of(&endpoint(&url)).await);
     assert_eq!(reason(&endpoint(&format!("{url}?sslmode=require"))).await, Reason::NotAdmitted);
@@ -144,7 +144,7 @@ async fn direct_negotiation_begins_with_tls_and_names_the_protocol() {
 
 #[tokio::test]
 async fn password_opens_with_and_without_channel_binding() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     assert!(!tls_of(&scram(&server, PASSWORD, "sslmode=disable")).await);
     assert!(tls_of(&scram(&server, PASSWORD, "sslmode=require&channel_binding=require")).await);
     let unbound = scram(&server, PASSWORD, "sslmode=disable&channel_binding=require");
@@ -156,7 +156,7 @@ async fn password_opens_with_and_without_channel_binding() {
 
 #[tokio::test]
 async fn wrong_password_is_told_and_never_shown() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     for query in ["sslmode=disable", "sslmode=require"] {
         let wrong = scram(&server, "hunter2", query);
         let error = wrong.connect().await.expect_err("refused");
@@ -177,7 +177,7 @@ async fn wrong_password_is_told_and_never_shown() {
 
 #[tokio::test]
 async fn client_certificate_opens_if_the_server_trusts_it() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let url = format!("postgresql://certified@localhost:{}/app?sslmode=require", server.port);
     let with = |name: &str| {
         let (certificate, key) =
@@ -191,7 +191,7 @@ async fn client_certificate_opens_if_the_server_trusts_it() {
 
 #[tokio::test]
 async fn useless_certificate_files_are_named() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let (ca, key) = (server.path("ca.pem"), server.path("client.key"));
     for (query, told) in [
         ("sslrootcert=/nowhere/ca.pem".to_owned(), "`sslrootcert=/nowhere/ca.pem`"),
@@ -208,7 +208,7 @@ async fn useless_certificate_files_are_named() {
 
 #[tokio::test]
 async fn certificates_of_other_kinds_are_taken_or_told() {
-    let server = Server::own();
+    let Some(server) = Server::own() else { return };
     let root = server.path("root.pem");
     let query = format!("sslmode=verify-full&sslrootcert={root}");
 
@@ -239,7 +239,7 @@ async fn certificates_of_other_kinds_are_taken_or_told() {
 
 #[tokio::test]
 async fn wrong_targets_are_told_apart() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let url = format!("postgresql://ann@localhost:{}/app", server.port);
     let nowhere = format!("postgresql://ann@localhost:{}/app", free_port());
     assert_eq!(reason(&endpoint(&nowhere)).await, Reason::Unreachable);
@@ -285,7 +285,7 @@ async fn old_server_is_refused_with_both_versions() {
 
 #[tokio::test]
 async fn connections_carry_name_role_and_limit() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let options = PoolOptions::default().role("reader").statement_timeout(Duration::from_secs(7));
     let given = ann(&server, "localhost", "options=-c%20role%3Dwriter%20-c%20work_mem%3D77kB");
     let pool = given.pool(&options).await.expect("a pool");
@@ -307,7 +307,7 @@ async fn connections_carry_name_role_and_limit() {
 
 #[tokio::test]
 async fn pool_in_full_use_is_an_error_and_not_a_hang() {
-    let server = Server::shared();
+    let Some(server) = Server::shared() else { return };
     let endpoint = ann(&server, "localhost", "");
     let options = PoolOptions::default().size(1).wait_timeout(Duration::from_millis(10));
     let pool = endpoint.pool(&options).await.expect("a pool");
@@ -324,7 +324,7 @@ async fn pool_in_full_use_is_an_error_and_not_a_hang() {
 #[tokio::test]
 async fn pool_survives_a_restart_of_the_server() {
     const PID: &str = "SELECT pg_backend_pid()";
-    let server = Server::own();
+    let Some(server) = Server::own() else { return };
     let endpoint = ann(&server, "localhost", "");
     let pool = endpoint.pool(&PoolOptions::default().size(3)).await.expect("a pool");
     let idle = (pool.get().await.expect("one"), pool.get().await.expect("two"));

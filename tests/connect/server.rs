@@ -6,9 +6,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use gesta::local::{Binaries, Fetch, Home, Search};
 use gesta::store::Endpoint;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
@@ -58,18 +59,30 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The server of all tests that leave it as it is; the last one of them stops it.
-    pub(crate) fn shared() -> Arc<Self> {
+    /// The server of all tests that leave it as it is; the last one of them stops it. None, and a word about it, where
+    /// no PostgreSQL with TLS is installed: the one that can be fetched has none.
+    pub(crate) fn shared() -> Option<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Self::own());
-            *shared = Arc::downgrade(&server);
-            server
-        })
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let server = Arc::new(Self::own()?);
+        *shared = Arc::downgrade(&server);
+        Some(server)
     }
 
-    /// A server of one's own, to restart.
-    pub(crate) fn own() -> Self {
+    /// A server of one's own, to restart; none as above.
+    pub(crate) fn own() -> Option<Self> {
+        if bin_dir().is_none() {
+            eprintln!(
+                "skipped: no PostgreSQL 15 or later with TLS is installed; apt install postgresql"
+            );
+            return None;
+        }
+        Some(Self::start())
+    }
+
+    fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let server = Self { port: free_port(), dir };
         let data = server.path("data");
@@ -164,7 +177,7 @@ fn is_root() -> bool {
 fn command(program: &str, user: As) -> Command {
     let program = match user {
         As::Root => PathBuf::from(program),
-        As::Postgres => bin_dir().join(program),
+        As::Postgres => bin_dir().expect("looked for before").join(program),
     };
     let mut command = match user {
         As::Postgres if is_root() => Command::new("runuser"),
@@ -190,10 +203,28 @@ enum As {
     Postgres,
 }
 
-fn bin_dir() -> PathBuf {
-    let all = (15..30).rev().map(|version| format!("/usr/lib/postgresql/{version}/bin"));
-    let found = all.map(PathBuf::from).find(|dir| dir.join("initdb").exists());
-    found.expect("PostgreSQL 15 or later in /usr/lib/postgresql: apt install postgresql")
+/// The folder of an installed PostgreSQL that was built with TLS.
+fn bin_dir() -> Option<&'static Path> {
+    static FOUND: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        std::thread::spawn(|| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let search = Search { fetch: Fetch::Never, ..Search::new(None, path) };
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut found = None;
+            block_on(async {
+                found = Binaries::find(&Home::at(folder.path().join("home")), &search).await.ok();
+            });
+            found.filter(has_tls).map(|found| found.dir().to_owned())
+        })
+        .join()
+        .expect("a search")
+    });
+    FOUND.as_deref()
+}
+
+fn has_tls(binaries: &Binaries) -> bool {
+    let configured = Command::new(binaries.program("pg_config")).arg("--configure").output();
+    configured.is_ok_and(|told| String::from_utf8_lossy(&told.stdout).contains("ssl"))
 }
 
 fn block_on(work: impl Future<Output = ()>) {

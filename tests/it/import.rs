@@ -296,7 +296,7 @@ async fn two_importers_of_the_same_events_store_each_once() {
 #[tokio::test]
 async fn connection_that_breaks_inside_a_chunk_loses_and_doubles_nothing() {
     let db = database().await;
-    let proxy = Proxy::start(&db.config("gesta_import"), Cut::At(b"\"n\":15000}")).await;
+    let proxy = Proxy::start(&db.config("gesta_import"), Cut::At(b"\"n\":15000}"));
     let store = store(proxy.config());
     assert_eq!(import(&store, events(0..MANY)).await, counts(MANY as u64, 0, 0, 0));
     assert_eq!(proxy.cuts(), 1);
@@ -307,7 +307,7 @@ async fn connection_that_breaks_inside_a_chunk_loses_and_doubles_nothing() {
 async fn chunk_whose_commit_is_not_answered_counts_as_appended() {
     for role in ["gesta_import", "gesta_app"] {
         let db = database().await;
-        let proxy = Proxy::start(&db.config(role), Cut::After(b"COMMIT\0")).await;
+        let proxy = Proxy::start(&db.config(role), Cut::After(b"COMMIT\0"));
         let store = store(proxy.config());
         assert_eq!(import(&store, events(0..100)).await, counts(100, 0, 0, 0), "{role}");
         assert_eq!(proxy.cuts(), 1);

@@ -14,9 +14,13 @@ mod import;
 mod writer;
 
 mod conformance;
+mod paging;
 mod follow;
+mod isolation;
 mod plans;
 
+#[cfg(feature = "cli")]
+mod cli;
 mod examples;
 mod harness;
 mod support;

@@ -188,12 +188,14 @@ async fn processes_that_make_partitions_at_once_make_each_once() {
     assert_well_made(&db.admin().await).await;
 }
 
+/// Of the next test: who writes, how often the years change, and what each writes in between.
+const WRITERS: u64 = 4;
+const ROUNDS: i32 = 8;
+const ROWS: u64 = 20;
+
 /// Four writers, each row in a transaction of its own, while the years that they write into are made one by one.
 #[tokio::test]
 async fn writers_lose_nothing_while_partitions_are_made() {
-    const WRITERS: u64 = 4;
-    const ROUNDS: i32 = 8;
-    const ROWS: u64 = 20;
     let db = database().await;
     let (store, client) = (db.store().await, db.connect("gesta_app").await);
     let year = this_year(&client).await;
@@ -216,16 +218,16 @@ async fn writers_lose_nothing_while_partitions_are_made() {
     assert_eq!(number(&admin, "SELECT count(*) FROM gesta.action").await, wanted);
     assert_well_made(&admin).await;
     check_moved_log(&db).await;
+}
 
-    async fn write_rounds(store: &Store, barrier: &Barrier, writer: u64, year: i32) {
-        for round in 0..ROUNDS {
-            barrier.wait().await;
-            for row in 0..ROWS {
-                let time = new_year(year + 3 + (round + i32::from(row % 2 == 0)) % ROUNDS);
-                let object =
-                    ResourceRef::new("issue", format!("{writer}-{round}-{row}")).expect("valid");
-                append(store, action(time).object(&object)).await;
-            }
+async fn write_rounds(store: &Store, barrier: &Barrier, writer: u64, year: i32) {
+    for round in 0..ROUNDS {
+        barrier.wait().await;
+        for row in 0..ROWS {
+            let time = new_year(year + 3 + (round + i32::from(row % 2 == 0)) % ROUNDS);
+            let object =
+                ResourceRef::new("issue", format!("{writer}-{round}-{row}")).expect("valid");
+            append(store, action(time).object(&object)).await;
         }
     }
 }

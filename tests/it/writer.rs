@@ -8,6 +8,7 @@ use deadpool_postgres::{Manager, Pool};
 use futures_util::future::join_all;
 use gesta::store::WriteError;
 use gesta::{ActionId, Context, NewAction, Receipt, ResourceRef, Store, Tenant, Writer};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::support::proxy::{Cut, Proxy};
@@ -108,7 +109,7 @@ async fn row_that_the_database_refuses_does_not_fail_its_neighbours() {
         match result {
             Ok(Receipt::Appended(_)) => assert_ne!(n, 41),
             Err(WriteError::Database { source, .. }) => {
-                assert_eq!((n, source.code().map(|c| c.code())), (41, Some("23514")));
+                assert_eq!((n, source.code().map(SqlState::code)), (41, Some("23514")));
             }
             other => panic!("{n}: {other:?}"),
         }
@@ -259,7 +260,7 @@ async fn killed_connections_lose_and_double_nothing() {
 #[tokio::test]
 async fn commit_whose_answer_is_lost_counts_as_appended_and_is_stored_once() {
     let db = database().await;
-    let proxy = Proxy::start(&db.config("gesta_app"), Cut::After(b"COMMIT\0")).await;
+    let proxy = Proxy::start(&db.config("gesta_app"), Cut::After(b"COMMIT\0"));
     let writer = store(proxy.config(), 2).writer();
     let receipt = writer.append(action(1).id(id(1))).await;
     assert!(matches!(receipt, Ok(Receipt::Appended(_))), "{receipt:?}");

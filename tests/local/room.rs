@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
 /// How long to wait for what happens within milliseconds on an idle machine.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 const HOME: &str = "GESTA_TEST_CHILD_HOME";
 const PG_BIN: &str = "GESTA_TEST_CHILD_PG_BIN";

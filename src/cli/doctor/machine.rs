@@ -11,9 +11,9 @@ use crate::config::Place;
 use crate::local::Server;
 
 /// Below this a busy server may stop within hours.
-const FREE_FEW: u64 = 1 << 30;
+const FREE_FEW: u128 = 1 << 30;
 /// Below this PostgreSQL can hardly write its log.
-const FREE_NONE: u64 = 100 << 20;
+const FREE_NONE: u128 = 100 << 20;
 
 pub(super) fn checks(session: &Session, place: &Place, server: Option<&Server>) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -39,7 +39,7 @@ fn disk(home: &Path) -> Check {
     const NAME: &str = "disk";
     let fix = "make room, or move the folder and name it by GESTA_HOME";
     let free = match statvfs(home) {
-        Ok(stat) => stat.blocks_available() as u64 * stat.fragment_size() as u64,
+        Ok(stat) => u128::from(stat.blocks_available()) * u128::from(stat.fragment_size()),
         Err(error) => return Check::warn(NAME, format!("not known: {error}"), fix),
     };
     let found = format!("{} MB free in {}", free >> 20, home.display());

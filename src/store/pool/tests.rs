@@ -1,7 +1,5 @@
 //! Which texts are read as what, and what the others are told.
 
-#![expect(clippy::expect_used, reason = "tests")]
-
 use std::path::PathBuf;
 
 use tokio_postgres::config::{Host, SslMode};

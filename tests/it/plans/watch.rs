@@ -130,7 +130,7 @@ impl Watched {
     }
 }
 
-/// Opens connections and keeps what auto_explain says on them.
+/// Opens connections and keeps what `auto_explain` says on them.
 #[derive(Clone, Default)]
 struct Plans(Arc<Mutex<Vec<Plan>>>);
 
@@ -212,7 +212,7 @@ impl Plan {
     pub(super) fn sorted_rows(&self) -> f64 {
         let nodes = self.nodes().into_iter();
         let sorts = nodes.filter(|node| node["Node Type"].as_str().is_some_and(is_sort));
-        sorts.flat_map(|sort| sort["Plans"].as_array()).flatten().map(rows).sum()
+        sorts.filter_map(|sort| sort["Plans"].as_array()).flatten().map(rows).sum()
     }
 
     /// Tables that were read from end to end, though they are not nearly empty.
@@ -277,8 +277,8 @@ impl fmt::Display for Plan {
                 buffers("Shared Hit Blocks") + buffers("Shared Read Blocks"),
                 indent = depth * 2,
             )?;
-            let children = node["Plans"].as_array().into_iter().flatten();
-            children.map(|child| walk(child, depth + 1, f)).collect()
+            let mut children = node["Plans"].as_array().into_iter().flatten();
+            children.try_for_each(|child| walk(child, depth + 1, f))
         }
         walk(&self.0["Plan"], 0, f)
     }

@@ -3,12 +3,16 @@
 mod check;
 mod cluster;
 mod database;
+#[cfg(feature = "cli")]
+mod home;
 mod own;
 pub(crate) mod proxy;
 mod store;
 
 pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, bare_database, database};
+#[cfg(feature = "cli")]
+pub(crate) use home::OwnHome;
 pub(crate) use own::OwnCluster;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,

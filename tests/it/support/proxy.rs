@@ -27,7 +27,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy that cuts one connection.
-    pub(crate) async fn start(server: &Config, cut: Cut) -> Self {
+    pub(crate) fn start(server: &Config, cut: Cut) -> Self {
         let Some(Host::Unix(host)) = server.get_hosts().first() else {
             panic!("a Unix socket is needed")
         };
@@ -70,7 +70,7 @@ async fn carry(mut client: UnixStream, mut server: UnixStream, cut: Cut, cuts: A
                 let found = up[..n].windows(trigger.len()).any(|bytes| bytes == trigger);
                 if found && cuts.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
                     if let Cut::After(_) = cut {
-                        server.read(&mut down).await.expect("an answer");
+                        let _answer = server.read(&mut down).await.expect("an answer");
                     }
                     return;
                 }

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use super::TestDb;
 
 /// More pages than any test's stream has: a walk that goes round in circles must end.
-const PAGES_MAX: usize = 10_000;
+const PAGES_MAX: usize = 2_000;
 
 impl TestDb {
     /// A store as an application has it: `gesta_app`, whom row security binds.
@@ -86,13 +86,19 @@ pub(crate) async fn append_all(store: &Store, actions: Vec<NewAction>) -> Vec<Re
     receipts
 }
 
-/// Changes who may see an action, in a transaction of its own.
-pub(crate) async fn set_audience(store: &Store, ctx: &Context, id: ActionId, now: &Audience) {
+/// Changes who may see an action, in a transaction of its own; gives the id of the action that tells of it.
+pub(crate) async fn set_audience(
+    store: &Store,
+    ctx: &Context,
+    id: ActionId,
+    now: &Audience,
+) -> ActionId {
     let mut client = store.client().await.expect("a connection");
     let tx = client.transaction().await.expect("a transaction");
     let told = store.set_audience(&tx, ctx, id, now).await.expect("changed");
     assert!(matches!(told, Receipt::Appended(_)));
     tx.commit().await.expect("committed");
+    told.id()
 }
 
 /// Returns when a backend waits for another transaction.

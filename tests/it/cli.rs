@@ -1,0 +1,10 @@
+//! The command `gesta`, as a program that is run: what it prints, and how it ends.
+
+mod codes;
+mod demo;
+mod doctor;
+mod emit;
+mod import;
+mod output;
+mod program;
+mod psql;

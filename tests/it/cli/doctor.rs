@@ -1,0 +1,71 @@
+//! What is in order, and what is not.
+
+use serde_json::Value;
+
+use super::program::{Gesta, json_lines};
+use crate::support::{TestDb, bare_database, database};
+
+/// The checks that are not in order. The server of the tests does without fsync, and the doctor notices.
+fn wrong(db: &TestDb) -> Vec<(String, String)> {
+    let ended = Gesta::on(db).run(&["doctor"]);
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let checks = json_lines(&ended.stdout);
+    let fixed = |check: &&Value| check["state"] == "ok" || check["fix"].is_string();
+    assert!(checks.iter().all(|check| fixed(&check)), "each has a fix: {checks:?}");
+    let failed = checks.iter().any(|check| check["state"] == "fail");
+    assert_eq!(ended.code(), i32::from(failed), "{}", ended.stdout);
+    checks
+        .iter()
+        .filter(|check| check["state"] != "ok" && check["check"] != "durability")
+        .map(|check| (text(&check["check"]), text(&check["found"])))
+        .collect()
+}
+
+#[tokio::test]
+async fn fresh_database_has_nothing_wrong() {
+    assert_eq!(wrong(&database().await), []);
+}
+
+#[tokio::test]
+async fn database_without_the_schema_is_noticed() {
+    let found = wrong(&bare_database().await);
+    assert_eq!(found[0].0, "migrations");
+}
+
+#[tokio::test]
+async fn what_was_tampered_with_is_named() {
+    let db = database().await;
+    let admin = db.admin().await;
+    for (sql, check, part) in [
+        (
+            "ALTER TABLE gesta.action_past DISABLE TRIGGER action_append_only",
+            "append-only",
+            "gesta.action_past",
+        ),
+        ("ALTER TABLE gesta.follow DISABLE ROW LEVEL SECURITY", "row security", "gesta.follow"),
+        (
+            "GRANT UPDATE ON gesta.action_future TO gesta_app",
+            "grants",
+            "gesta_app may update gesta.action_future",
+        ),
+        (
+            "REVOKE SELECT ON gesta.action FROM gesta_auditor",
+            "grants",
+            "gesta_auditor lacks select",
+        ),
+        ("UPDATE gesta.migration SET checksum = 'x' WHERE version = 1", "migrations", "checksum"),
+    ] {
+        admin.batch_execute(sql).await.expect(sql);
+        let found = wrong(&db);
+        let named = |(name, text): &(String, String)| name == check && text.contains(part);
+        assert!(found.iter().any(named), "{sql}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn action_of_the_far_future_is_noticed() {
+    let db = database().await;
+    Gesta::on(&db).ok(&["emit", "x", "--actor", "u:1", "--at", "9999-12-31"]);
+    let found = wrong(&db);
+    assert!(found.len() == 1 && found[0].0 == "future", "{found:?}");
+}
