@@ -98,6 +98,10 @@ impl JsonError {
             "is nested more than 127 levels deep".to_owned()
         } else if text.contains("surrogate") || text.contains("end of hex escape") {
             "contains a surrogate (\\ud800 to \\udfff) without its other half".to_owned()
+        } else if text.starts_with("number out of range") {
+            // The text was read before, as a part of a larger one: a position in it helps nobody.
+            "contains a number out of range: at most 1.8e308, as a double holds, is allowed"
+                .to_owned()
         } else {
             format!("is not storable JSON: {text}")
         };

@@ -105,7 +105,7 @@ pub struct ImportReport {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The input cannot be read, or not any further.
-    #[error("{0}")]
+    #[error(transparent)]
     Read(ReadError),
     /// The database failed.
     #[error("failed to store lines {first} to {last}")]

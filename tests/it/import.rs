@@ -1,5 +1,7 @@
 //! Imports: what was in the input is in the log, once, whatever happens in between.
 
+mod git;
+
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -175,18 +177,26 @@ async fn bad_lines_are_told_and_the_others_are_stored() {
 async fn row_that_only_the_database_refuses_is_found_and_told() {
     let db = database().await;
     let admin = db.admin().await;
-    let rule = "ALTER TABLE gesta.action ADD CONSTRAINT no_closing_of_41 CHECK (object_id <> '41')";
-    admin.batch_execute(rule).await.expect("an operator's own rule");
+    let rules =
+        "ALTER TABLE gesta.action ADD CONSTRAINT no_closing_of_41 CHECK (object_id <> '41');
+        CREATE FUNCTION no_sixes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'no sixes' USING ERRCODE = '23514', COLUMN = 'data';
+        END $$;
+        CREATE TRIGGER no_sixes BEFORE INSERT ON gesta.action
+        FOR EACH ROW WHEN (NEW.data->>'n' = '66') EXECUTE FUNCTION no_sixes()";
+    admin.batch_execute(rules).await.expect("an operator's own rules");
     let mut witness = Witness::default();
     let store = importer(&db);
     let report = store.import(lines(events(0..500)), ImportOptions::default(), &mut witness).await;
-    assert_eq!(report.expect("imported").counts, counts(499, 0, 0, 1));
+    assert_eq!(report.expect("imported").counts, counts(498, 0, 0, 2));
     let told = witness.refusals[0].to_string();
     assert!(told.starts_with("line 42: ") && told.contains("no_closing_of_41"), "{told}");
+    let told = witness.refusals[1].to_string();
+    assert!(told.starts_with("line 67: `data`: ") && told.ends_with("no sixes"), "{told}");
 }
 
 #[tokio::test]
-async fn number_that_only_the_database_cannot_hold_is_told_with_its_field() {
+async fn number_that_the_database_cannot_hold_is_told_with_its_field() {
     let db = database().await;
     let text = [event(1), event(2).replace(r#""n":2"#, r#""n":1e-99999"#), event(3)].join("\n");
     let mut witness = Witness::default();
@@ -357,12 +367,27 @@ async fn import_that_was_killed_is_resumed_without_duplicates() {
     assert_eq!(rows(&admin).await, 25_000);
 }
 
+/// A disk that fails.
+struct Broken;
+
+impl std::io::Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("the disk is gone"))
+    }
+}
+
 #[tokio::test]
 async fn input_that_breaks_off_is_an_error_and_what_came_before_is_stored() {
+    use std::io::Read as _;
     let db = database().await;
+    let store = importer(&db);
+    let input = Jsonl::new(Cursor::new(events(0..100).into_bytes()).chain(Broken));
+    let error = store.import(input, ImportOptions::default(), &mut ()).await;
+    let told = gesta::error::chain(&error.expect_err("it cannot be read on"));
+    assert_eq!(told, "failed to read the input after line 100: the disk is gone");
+    assert_eq!(rows(&db.admin().await).await, 100);
     let mut packed = events(0..100).into_bytes();
     packed.splice(0..0, [0x1f, 0x8b]);
-    let store = importer(&db);
     let error = store.import(lines(packed), ImportOptions::default(), &mut ()).await;
     assert!(matches!(error, Err(ImportError::Read(_))), "{error:?}");
     let missing = Git::new("/nonexistent/folder");
@@ -371,87 +396,6 @@ async fn input_that_breaks_off_is_an_error_and_what_came_before_is_stored() {
     assert!(
         error.starts_with("failed to read the git history of `/nonexistent/folder`: "),
         "{error}"
-    );
-}
-
-/// Runs git in a folder with settings of nobody.
-fn git(folder: &Path, arguments: &[&str]) {
-    let status = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args([
-            "-c",
-            "user.name=Ann",
-            "-c",
-            "user.email=Ann@example.org",
-            "-c",
-            "protocol.file.allow=always",
-        ])
-        .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_AUTHOR_DATE", "2020-01-01T00:00:00Z")
-        .env("GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z")
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status();
-    assert!(status.expect("git runs").success(), "{arguments:?}");
-}
-
-#[tokio::test]
-async fn git_history_becomes_actions() {
-    use std::os::unix::ffi::OsStrExt;
-    let folder = tempfile::tempdir().expect("a folder");
-    let (site, part) = (folder.path().join("site"), folder.path().join("part"));
-    for repository in [&site, &part] {
-        std::fs::create_dir(repository).expect("a folder");
-        git(repository, &["init", "-q", "-b", "main"]);
-    }
-    let db = database().await;
-    let store = importer(&db);
-    let empty = store.import(Git::new(&site), ImportOptions::default(), &mut ()).await;
-    assert_eq!(empty.expect("a repository without commits").counts, counts(0, 0, 0, 0));
-    let write = |name: &[u8], text: &str| {
-        std::fs::write(site.join(std::ffi::OsStr::from_bytes(name)), text).expect("written");
-    };
-    git(&part, &["commit", "-q", "--allow-empty", "-m", "part"]);
-    write(b"a\nb", "one\n");
-    write(b"caf\xe9", "two\n");
-    git(&site, &["add", "."]);
-    git(&site, &["commit", "-q", "-m", "first \u{202e}\u{1f600}"]);
-    git(&site, &["checkout", "-q", "-b", "side"]);
-    git(&site, &["mv", "a\nb", "c"]);
-    git(&site, &["commit", "-q", "-m", "move"]);
-    git(&site, &["checkout", "-q", "main"]);
-    git(&site, &["submodule", "add", "-q", "../part", "part"]);
-    git(&site, &["commit", "-q", "-m", "part"]);
-    git(&site, &["merge", "-q", "--no-ff", "side", "-m", "merge"]);
-    git(&site, &["rm", "-q", "c"]);
-    git(&site, &["commit", "-q", "-m", "remove"]);
-    git(&site, &["commit", "-q", "--allow-empty", "--allow-empty-message", "-m", ""]);
-    for expected in [counts(8, 0, 0, 0), counts(0, 8, 0, 0)] {
-        let report = store.import(Git::new(&site), ImportOptions::default(), &mut ()).await;
-        assert_eq!(report.expect("imported").counts, expected);
-    }
-    let admin = db.admin().await;
-    let sql = r"SELECT string_agg(verb || ' ' || object_type || ' ' || regexp_replace(object_id, '@.*', '@'), ', ' ORDER BY seq)
-                FROM gesta.action";
-    assert_eq!(
-        value::<String>(&admin, sql).await,
-        "created file site:a\nb, created file site:\"caf\\351\", renamed file site:c, created file site:.gitmodules, \
-         created file site:part, merged commit site@, deleted file site:c, committed commit site@"
-    );
-    assert_eq!(value::<i64>(&admin, "SELECT count(DISTINCT run_id) FROM gesta.action").await, 6);
-
-    git(
-        folder.path(),
-        &["clone", "-q", "--depth", "2", &format!("file://{}", site.display()), "shallow"],
-    );
-    let shallow = Git::new(folder.path().join("shallow"));
-    let report = store.import(shallow, ImportOptions::default(), &mut ()).await.expect("imported");
-    assert_eq!(
-        report.counts,
-        counts(1, 1, 0, 0),
-        "it begins with a commit whose changes are not known"
     );
 }
 
