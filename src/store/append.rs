@@ -11,7 +11,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
 use super::rows::{Columns, Stamped};
-use super::{Failure, Store, failed};
+use super::{Failure, Store, scope};
 use crate::action::{ActionId, InvalidAction, NewAction};
 
 /// Actions of one statement. More are sent as several statements of the same transaction.
@@ -205,16 +205,14 @@ pub(crate) async fn insert(
     tx: &Transaction<'_>,
     batch: &[Stamped],
 ) -> Result<Vec<Receipt>, AppendError> {
-    let failed = |what| {
-        move |source: Failure| AppendError::Database { len: batch.len(), source: source.at(what) }
-    };
+    let failed = |source| AppendError::Database { len: batch.len(), source };
     let Some(first) = batch.first() else { return Ok(Vec::new()) };
     let tenant = first.action.tenant.as_str();
     let mut seen = HashSet::with_capacity(batch.len());
     let (fresh, repeated): (Vec<_>, Vec<_>) =
         (0..batch.len()).partition(|&n| seen.insert(batch[n].id));
     let columns = Columns::of(fresh.iter().map(|&n| &batch[n]));
-    let stored = query(tx, APPEND, tenant, &columns).await.map_err(failed("insert"))?;
+    let stored = query(tx, "insert", APPEND, tenant, &columns).await.map_err(failed)?;
     let mut receipts: Vec<_> = batch.iter().map(|stamped| Receipt::Appended(stamped.id)).collect();
     if stored.len() == batch.len() {
         return Ok(receipts);
@@ -223,7 +221,7 @@ pub(crate) async fn insert(
     let mut doubtful = repeated;
     doubtful.extend(fresh.into_iter().filter(|&n| !stored.contains(&batch[n].id.uuid())));
     let columns = Columns::of(doubtful.iter().map(|&n| &batch[n]));
-    for row in query(tx, COMPARE, tenant, &columns).await.map_err(failed("compare"))? {
+    for row in query(tx, "compare", COMPARE, tenant, &columns).await.map_err(failed)? {
         let (ordinal, same): (i64, bool) = (row.get(0), row.get(1));
         let n = doubtful[usize::try_from(ordinal - 1).unwrap_or_default()];
         let id = batch[n].id;
@@ -234,12 +232,12 @@ pub(crate) async fn insert(
 
 async fn query(
     tx: &Transaction<'_>,
+    what: &'static str,
     sql: &'static str,
     tenant: &str,
     columns: &Columns<'_>,
 ) -> Result<Vec<tokio_postgres::Row>, Failure> {
-    let statement = tx.prepare_cached(sql).await.map_err(failed("prepare"))?;
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant];
     params.extend(columns.params());
-    tx.query(&statement, &params).await.map_err(failed("execute"))
+    scope::query(tx, what, sql, &params).await
 }

@@ -16,6 +16,7 @@ mod migrate_error;
 mod pool;
 mod retry;
 mod rows;
+pub(crate) mod scope;
 #[cfg(feature = "tls")]
 mod tls;
 mod visibility;
@@ -66,14 +67,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The same failure, of this step.
-    pub(crate) fn at(self, what: &'static str) -> Self {
-        match self {
-            Self::Statement { source, .. } => Self::Statement { what, source },
-            other => other,
-        }
-    }
-
     /// The SQLSTATE, where the database gave one.
     #[must_use]
     pub fn code(&self) -> Option<&tokio_postgres::error::SqlState> {

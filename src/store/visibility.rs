@@ -4,13 +4,10 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
-use super::{AppendError, Failure, Receipt, Store, failed};
+use super::{AppendError, Failure, Receipt, Store, scope};
 use crate::action::{ActionId, Audience, InvalidAction, NewAction};
 use crate::context::Context;
 use crate::resource::{ResourceError, ResourceRef};
-
-const SCOPE: &str = "-- store::visibility::scope
-SELECT set_config('gesta.tenant', $1, true)";
 
 /// Locks nothing: two changes at once are ordered by the row of `visibility` that they both write.
 const CURRENT: &str = "-- store::visibility::current
@@ -22,6 +19,9 @@ const CHANGE: &str = "-- store::visibility::change
 INSERT INTO gesta.visibility (tenant, action_id, audience, changed_by)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant, action_id) DO UPDATE SET audience = excluded.audience, changed_by = excluded.changed_by";
+
+/// What the database was asked to do, for a failure.
+const CHANGING: &str = "change the audience";
 
 /// The verb of the action that tells of the change; its object is `action:ID`.
 pub const AUDIENCE_CHANGED: &str = "changed audience";
@@ -64,8 +64,8 @@ impl Store {
     ) -> Result<Receipt, AudienceError> {
         audience.check().map_err(AudienceError::Invalid)?;
         let tenant = ctx.tenant.as_str();
-        run(tx, SCOPE, &[&tenant]).await.map_err(AudienceError::Database)?;
-        let current = run(tx, CURRENT, &[&tenant, &id.uuid()]).await;
+        scope::enter(tx, tenant).await.map_err(AudienceError::Database)?;
+        let current = scope::query(tx, CHANGING, CURRENT, &[&tenant, &id.uuid()]).await;
         let current = current.map_err(AudienceError::Database)?;
         let Some(row) = current.first() else { return Err(AudienceError::NotFound(id)) };
         let changes = serde_json::json!({ "audience": [row.get::<_, Vec<String>>(0), audience] });
@@ -77,16 +77,7 @@ impl Store {
         let receipt = self.append(tx, told).await.map_err(AudienceError::Record)?;
         let params: [&(dyn ToSql + Sync); 4] =
             [&tenant, &id.uuid(), &audience.0, &receipt.id().uuid()];
-        run(tx, CHANGE, &params).await.map_err(AudienceError::Database)?;
+        scope::query(tx, CHANGING, CHANGE, &params).await.map_err(AudienceError::Database)?;
         Ok(receipt)
     }
-}
-
-async fn run(
-    tx: &Transaction<'_>,
-    sql: &'static str,
-    params: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<tokio_postgres::Row>, Failure> {
-    let statement = tx.prepare_cached(sql).await.map_err(failed("prepare"))?;
-    tx.query(&statement, params).await.map_err(failed("change the audience"))
 }

@@ -16,14 +16,12 @@ use crate::action::{NewAction, VERB_LEN_MAX, is_verb};
 use crate::context::Context;
 use crate::error::quote;
 use crate::resource::{Named, Resource};
-use crate::store::{AppendError, Failure, Store, failed};
+use crate::store::{AppendError, Failure, Store, failed, scope};
 
 /// Bytes of a flag.
 pub const FLAG_LEN_MAX: usize = 63;
 /// Verbs that one edge asks for; each travels with every item of a feed.
 pub const VERBS_MAX: usize = 100;
-const SCOPE: &str = "-- stream::follow::scope
-SELECT set_config('gesta.tenant', $1, true)";
 
 /// The edge as it is now, and whether it is new: `xmax` of a row that was just inserted is zero.
 const FOLLOW: &str = "-- stream::follow::follow
@@ -278,8 +276,7 @@ impl Store {
         resource: &(impl Resource + ?Sized),
     ) -> Result<u64, Failure> {
         let resource = resource.resource();
-        let scope = tx.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
-        tx.query(&scope, &[&ctx.tenant.as_str()]).await.map_err(failed("set the tenant"))?;
+        scope::enter(tx, ctx.tenant.as_str()).await?;
         let forget = tx.prepare_cached(FORGET).await.map_err(failed("prepare"))?;
         let params: [&(dyn ToSql + Sync); 3] =
             [&ctx.tenant.as_str(), &resource.kind.as_str(), &resource.id.as_str()];
@@ -309,8 +306,6 @@ async fn write(
     sql: &'static str,
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Failure> {
-    let scope = tx.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
-    tx.query(&scope, &[&ctx.tenant.as_str()]).await.map_err(failed("set the tenant"))?;
-    let statement = tx.prepare_cached(sql).await.map_err(failed("prepare"))?;
-    tx.query(&statement, params).await.map_err(failed("write the edge"))
+    scope::enter(tx, ctx.tenant.as_str()).await?;
+    scope::query(tx, "write the edge", sql, params).await
 }
