@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::cursor::{Cursor, Direction, Fingerprint};
 use super::follow::Role;
-use super::page::{PAGE_LEN, Page, Range, check_limit};
+use super::page::{PAGE_LEN, Page, Range, Window, after, check_limit};
 use super::reader::{Plan, QueryError, Reader};
 use super::row::{self, columns};
 use crate::action::Action;
@@ -120,9 +120,7 @@ WITH edge AS MATERIALIZED (
     SELECT coalesce((SELECT id FROM recent ORDER BY id ", $back, " LIMIT 1), ", $start, ") AS bound,
         (SELECT count(*) FROM recent) = (SELECT len FROM look) AND (SELECT count(DISTINCT id) FROM found) < $4 AS wanted
 ), head AS MATERIALIZED (
-    SELECT h.n, h.id FROM (
     ", all_roles!("e.n, i.id", "(SELECT * FROM edge WHERE (SELECT wanted FROM rest)) AS e", $near, $far, $order, "1"), "
-    ) AS h
 ), nearest AS MATERIALIZED (
     SELECT DISTINCT id FROM head ORDER BY id ", $order, " LIMIT $4
 ), threshold AS MATERIALIZED (
@@ -208,8 +206,7 @@ pub struct FeedQuery {
     follower: ResourceRef,
     flag: String,
     own: Own,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
+    window: Window,
     verbs: Vec<String>,
     cursor: Option<Cursor>,
     limit: usize,
@@ -223,8 +220,7 @@ impl FeedQuery {
             follower: follower.resource(),
             flag: String::new(),
             own: Own::Left,
-            since: None,
-            until: None,
+            window: Window::default(),
             verbs: Vec::new(),
             cursor: None,
             limit: PAGE_LEN,
@@ -255,14 +251,14 @@ impl FeedQuery {
     /// Only what occurred at this moment or later.
     #[must_use]
     pub fn since(mut self, time: DateTime<Utc>) -> Self {
-        self.since = Some(time);
+        self.window.since = Some(time);
         self
     }
 
     /// Only what occurred before this moment.
     #[must_use]
     pub fn until(mut self, time: DateTime<Utc>) -> Self {
-        self.until = Some(time);
+        self.window.until = Some(time);
         self
     }
 
@@ -287,8 +283,7 @@ impl FeedQuery {
     pub async fn page(&self, reader: &Reader) -> Result<Page<FeedItem>, QueryError> {
         let rows = check_limit(self.limit)?;
         let query = self.fingerprint(reader);
-        let window = (self.since.map(super::query::floor), self.until.map(super::query::floor));
-        let range = Range::new(window, self.cursor, query)?;
+        let range = Range::new(self.window, self.cursor, query)?;
         let mut rest = Some(range);
         let mut items = Vec::new();
         while let Some(from) = rest.filter(|_| items.len() <= self.limit) {
@@ -351,7 +346,7 @@ impl FeedQuery {
     fn fingerprint(&self, reader: &Reader) -> Fingerprint {
         let mut parts = reader.parts();
         parts.extend(["feed".to_owned(), self.follower.to_string(), self.flag.clone()]);
-        parts.push(format!("{:?} {:?} {:?}", self.own, self.since, self.until));
+        parts.push(format!("{:?} {}", self.own, self.window.part()));
         parts.extend(self.verbs.iter().cloned());
         Fingerprint::of(parts.iter().map(String::as_str))
     }
@@ -367,9 +362,7 @@ fn remaining(rows: &[Row], range: Range, full: i64) -> Result<Option<Range>, Mal
     let edge = last.try_get::<_, Uuid>("at")?;
     Ok(Some(match range.direction {
         Direction::Older => Range { high: edge, ..range },
-        Direction::Newer => {
-            Range { low: Uuid::from_u128(edge.as_u128().saturating_add(1)), ..range }
-        }
+        Direction::Newer => Range { low: after(edge), ..range },
     }))
 }
 

@@ -2,7 +2,10 @@
 //! rarely in a long stream reads much of it.
 
 use serde_json::Value;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
+use super::reader::Reader;
 use crate::action::Outcome;
 use crate::resource::ResourceType;
 
@@ -23,18 +26,59 @@ pub struct Filter {
     pub text: Option<String>,
 }
 
+/// Parameters 1 to 12, which the conditions of every stream and count take: range, visibility, filter.
+pub(super) struct Conditions<'a> {
+    tenant: &'a str,
+    low: Uuid,
+    high: Uuid,
+    limit: i64,
+    everything: bool,
+    labels: &'a [String],
+    filter: FilterParams<'a>,
+}
+
+impl<'a> Conditions<'a> {
+    pub(super) fn new(
+        reader: &'a Reader,
+        (low, high): (Uuid, Uuid),
+        limit: i64,
+        filter: &'a Filter,
+    ) -> Self {
+        let (everything, labels) = reader.sight();
+        let (tenant, filter) = (reader.tenant().as_str(), filter.params());
+        Self { tenant, low, high, limit, everything, labels, filter }
+    }
+
+    pub(super) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &self.tenant,
+            &self.low,
+            &self.high,
+            &self.limit,
+            &self.everything,
+            &self.labels,
+            &self.filter.verbs,
+            &self.filter.object_types,
+            &self.filter.outcomes,
+            &self.filter.changed,
+            &self.filter.data,
+            &self.filter.text,
+        ]
+    }
+}
+
 /// The filter as parameters.
-pub(super) struct FilterParams<'a> {
-    pub(super) verbs: Vec<&'a str>,
-    pub(super) object_types: Vec<&'a str>,
-    pub(super) outcomes: Vec<&'static str>,
-    pub(super) changed: Option<&'a str>,
-    pub(super) data: Option<&'a Value>,
-    pub(super) text: Option<&'a str>,
+struct FilterParams<'a> {
+    verbs: Vec<&'a str>,
+    object_types: Vec<&'a str>,
+    outcomes: Vec<&'static str>,
+    changed: Option<&'a str>,
+    data: Option<&'a Value>,
+    text: Option<&'a str>,
 }
 
 impl Filter {
-    pub(super) fn params(&self) -> FilterParams<'_> {
+    fn params(&self) -> FilterParams<'_> {
         FilterParams {
             verbs: self.verbs.iter().map(String::as_str).collect(),
             object_types: self.object_types.iter().map(ResourceType::as_str).collect(),

@@ -1,9 +1,11 @@
 //! Pages: some actions of a stream in time order, newest first, and the cursors to go on.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::cursor::{Cursor, CursorError, Direction, Fingerprint};
 use super::reader::QueryError;
+use crate::action::ActionId;
 
 /// Actions of a page. A page is held in memory as a whole; payloads are up to 64 KiB each.
 pub const PAGE_LEN_MAX: usize = 1000;
@@ -22,6 +24,29 @@ pub struct Page<T> {
     pub newer: Option<Cursor>,
 }
 
+/// The moments that a query looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Window {
+    /// At this moment or later.
+    pub(super) since: Option<DateTime<Utc>>,
+    /// Before this moment.
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+impl Window {
+    /// The ids of these moments, `low <= id < high`: the least and the greatest UUID where there is no bound.
+    pub(super) fn ids(self) -> (Uuid, Uuid) {
+        let floor = |time| ActionId::floor(time).uuid();
+        (self.since.map_or(Uuid::nil(), floor), self.until.map_or(Uuid::max(), floor))
+    }
+
+    /// The part of a query's fingerprint.
+    pub(super) fn part(self) -> String {
+        let (low, high) = self.ids();
+        format!("{low} {high}")
+    }
+}
+
 /// The range of ids that a page may take from: `low <= id < high`, walked in a direction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
@@ -33,13 +58,13 @@ pub(super) struct Range {
 impl Range {
     /// The window of a query, cut at the cursor.
     pub(super) fn new(
-        (low, high): (Option<Uuid>, Option<Uuid>),
+        window: Window,
         cursor: Option<Cursor>,
         query: Fingerprint,
     ) -> Result<Self, QueryError> {
         let direction = cursor.map_or(Direction::Older, |cursor| cursor.direction);
-        let mut range =
-            Self { low: low.unwrap_or(Uuid::nil()), high: high.unwrap_or(Uuid::max()), direction };
+        let (low, high) = window.ids();
+        let mut range = Self { low, high, direction };
         let Some(cursor) = cursor else { return Ok(range) };
         if cursor.query != query {
             return Err(QueryError::Cursor(CursorError::OtherQuery));
@@ -53,7 +78,7 @@ impl Range {
 }
 
 /// The next UUID.
-fn after(edge: Uuid) -> Uuid {
+pub(super) fn after(edge: Uuid) -> Uuid {
     Uuid::from_u128(edge.as_u128().saturating_add(1))
 }
 

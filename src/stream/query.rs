@@ -9,8 +9,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Direction, Fingerprint};
-use super::filter::Filter;
-use super::page::{PAGE_LEN, Page, Range, check_limit};
+use super::filter::{Conditions, Filter};
+use super::page::{PAGE_LEN, Page, Range, Window, check_limit};
 use super::reader::{Plan, QueryError, Reader};
 use super::row::{self, columns};
 use crate::action::{Action, ActionId};
@@ -172,8 +172,7 @@ impl Stream {
 pub struct StreamQuery {
     stream: Stream,
     filter: Filter,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
+    window: Window,
     cursor: Option<Cursor>,
     limit: usize,
 }
@@ -181,7 +180,7 @@ pub struct StreamQuery {
 impl StreamQuery {
     fn new(stream: Stream) -> Self {
         let filter = Filter::default();
-        Self { stream, filter, since: None, until: None, cursor: None, limit: PAGE_LEN }
+        Self { stream, filter, window: Window::default(), cursor: None, limit: PAGE_LEN }
     }
 
     /// What was done to a resource.
@@ -245,14 +244,14 @@ impl StreamQuery {
     /// Only what occurred at this moment or later.
     #[must_use]
     pub fn since(mut self, time: DateTime<Utc>) -> Self {
-        self.since = Some(time);
+        self.window.since = Some(time);
         self
     }
 
     /// Only what occurred before this moment.
     #[must_use]
     pub fn until(mut self, time: DateTime<Utc>) -> Self {
-        self.until = Some(time);
+        self.window.until = Some(time);
         self
     }
 
@@ -277,8 +276,7 @@ impl StreamQuery {
     pub async fn page(&self, reader: &Reader) -> Result<Page<Action>, QueryError> {
         let rows = check_limit(self.limit)?;
         let query = self.fingerprint(reader);
-        let window = (self.since.map(floor), self.until.map(floor));
-        let range = Range::new(window, self.cursor, query)?;
+        let range = Range::new(self.window, self.cursor, query)?;
         let actions = self.read(reader, range, rows).await?;
         Ok(Page::new(actions, self.limit, self.cursor, range, query, |action| action.id.uuid()))
     }
@@ -295,23 +293,8 @@ impl StreamQuery {
             Direction::Older => texts.older,
             Direction::Newer => texts.newer,
         };
-        let tenant = reader.tenant().as_str();
-        let (everything, labels) = reader.sight();
-        let filter = self.filter.params();
-        let mut params: Vec<&(dyn ToSql + Sync)> = vec![
-            &tenant,
-            &range.low,
-            &range.high,
-            &rows,
-            &everything,
-            &labels,
-            &filter.verbs,
-            &filter.object_types,
-            &filter.outcomes,
-            &filter.changed,
-            &filter.data,
-            &filter.text,
-        ];
+        let conditions = Conditions::new(reader, (range.low, range.high), rows, &self.filter);
+        let mut params = conditions.params();
         let (kind, id);
         match &self.stream {
             Stream::Object(r) | Stream::Actor(r) | Stream::Target(r) | Stream::Any(r) => {
@@ -336,14 +319,9 @@ impl StreamQuery {
         let mut parts = reader.parts();
         parts.extend([self.stream.what().to_owned(), self.stream.key()]);
         parts.extend(self.filter.parts());
-        parts.push(format!("{:?} {:?}", self.since.map(floor), self.until.map(floor)));
+        parts.push(self.window.part());
         Fingerprint::of(parts.iter().map(String::as_str))
     }
-}
-
-/// The first id of a moment.
-pub(super) fn floor(time: DateTime<Utc>) -> Uuid {
-    ActionId::floor(time).uuid()
 }
 
 impl Reader {

@@ -5,11 +5,10 @@
 
 use chrono::{DateTime, Datelike, Days, Months, TimeDelta, Utc};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
-use uuid::Uuid;
 
-use super::filter::Filter;
-use super::query::{conditions, floor};
+use super::filter::{Conditions, Filter};
+use super::page::Window;
+use super::query::conditions;
 use super::reader::{Plan, QueryError, Reader};
 
 /// Values of a list of counts.
@@ -281,8 +280,7 @@ pub struct Bar {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatsQuery {
     filter: Filter,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
+    window: Window,
 }
 
 impl StatsQuery {
@@ -302,14 +300,14 @@ impl StatsQuery {
     /// Only what occurred at this moment or later.
     #[must_use]
     pub fn since(mut self, time: DateTime<Utc>) -> Self {
-        self.since = Some(time);
+        self.window.since = Some(time);
         self
     }
 
     /// Only what occurred before this moment.
     #[must_use]
     pub fn until(mut self, time: DateTime<Utc>) -> Self {
-        self.until = Some(time);
+        self.window.until = Some(time);
         self
     }
 
@@ -370,25 +368,8 @@ impl StatsQuery {
         period: Option<&str>,
         reader: &Reader,
     ) -> Result<Vec<Row>, QueryError> {
-        let (everything, labels) = reader.sight();
-        let filter = self.filter.params();
-        let low = self.since.map_or(Uuid::nil(), floor);
-        let high = self.until.map_or(Uuid::max(), floor);
-        let tenant = reader.tenant().as_str();
-        let mut params: Vec<&(dyn ToSql + Sync)> = vec![
-            &tenant,
-            &low,
-            &high,
-            &limit,
-            &everything,
-            &labels,
-            &filter.verbs,
-            &filter.object_types,
-            &filter.outcomes,
-            &filter.changed,
-            &filter.data,
-            &filter.text,
-        ];
+        let conditions = Conditions::new(reader, self.window.ids(), limit, &self.filter);
+        let mut params = conditions.params();
         if let Some(period) = &period {
             params.push(period);
         }
