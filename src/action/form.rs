@@ -29,7 +29,7 @@ pub fn time(time: DateTime<Utc>) -> String {
 
 /// Actor, object or target.
 #[derive(Serialize)]
-struct Party<'a> {
+pub(crate) struct Party<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     id: &'a str,

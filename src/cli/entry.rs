@@ -187,7 +187,7 @@ fn who(actor: &Named, width: usize) -> Vec<Line> {
 }
 
 /// A resource with its name: `"Crash on save" (issue:70)`.
-fn party(line: Line, named: &Named) -> Line {
+pub(super) fn party(line: Line, named: &Named) -> Line {
     let id = named.resource.to_string();
     match named.name.as_deref().filter(|name| !name.is_empty()) {
         // A quotation mark in the name cannot end it: what stands in brackets is always the real id.
@@ -221,9 +221,9 @@ fn changes(changes: Option<&Json>, limit: usize) -> Vec<Line> {
     let fields = fields.unwrap_or_default();
     let line = |(field, (old, new)): (&String, &(&RawValue, &RawValue))| {
         Line::of(FAINT, &format!("{}: ", cut(field, VALUE)))
-            .and(PLAIN, &value(old))
+            .and(PLAIN, &value(old.get(), VALUE))
             .and(FAINT, " → ")
-            .and(PLAIN, &value(new))
+            .and(PLAIN, &value(new.get(), VALUE))
     };
     let mut lines: Vec<_> = fields.iter().take(limit).map(line).collect();
     if fields.len() > limit {
@@ -233,12 +233,12 @@ fn changes(changes: Option<&Json>, limit: usize) -> Vec<Line> {
 }
 
 /// A value for people: a text without its quotation marks, nothing as `–`.
-fn value(json: &RawValue) -> String {
-    let text = serde_json::from_str::<String>(json.get());
-    match text.as_deref().unwrap_or(json.get()) {
+pub(super) fn value(json: &str, width: usize) -> String {
+    let text = serde_json::from_str::<String>(json);
+    match text.as_deref().unwrap_or(json) {
         "null" if text.is_err() => "–".to_owned(),
         "" => "\"\"".to_owned(),
-        text => cut(text, VALUE),
+        text => cut(text, width),
     }
 }
 

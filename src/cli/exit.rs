@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::local::LocalError;
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
-use crate::stream::QueryError;
+use crate::stream::{HistoryError, QueryError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,9 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
         return of_database(error);
     }
+    if let Some(error) = error.downcast_ref::<HistoryError>() {
+        return of_history(error);
+    }
     if let Some(deadpool_postgres::PoolError::Timeout(_)) = error.downcast_ref() {
         return Some(Code::Connection);
     }
@@ -102,6 +105,16 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
         | (_, _, Some(WriteError::Invalid(_)), _) => Some(Code::Usage),
         (.., Some(LocalError::Busy { .. } | LocalError::TooSlow { .. })) => Some(Code::Connection),
         _ => None,
+    }
+}
+
+fn of_history(error: &HistoryError) -> Option<Code> {
+    match error {
+        HistoryError::Unknown { .. }
+        | HistoryError::TooEarly { .. }
+        | HistoryError::NoAction(_) => Some(Code::NotFound),
+        HistoryError::Backwards => Some(Code::Usage),
+        HistoryError::Fields { .. } | HistoryError::Read(_) => None,
     }
 }
 

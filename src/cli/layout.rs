@@ -53,6 +53,13 @@ impl Line {
         self
     }
 
+    /// Another line behind this one.
+    #[must_use]
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Columns of the terminal that it takes.
     pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|piece| columns(&piece.text)).sum()

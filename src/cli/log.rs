@@ -42,7 +42,7 @@ pub(crate) struct Of {
     /// Only actions with this text in verb, description, ids or names
     text: Vec<String>,
     #[command(flatten)]
-    narrow: Narrow,
+    pub(super) narrow: Narrow,
     #[command(flatten)]
     window: Window,
     #[command(flatten)]

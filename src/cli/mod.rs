@@ -13,6 +13,7 @@ mod entry;
 mod exit;
 mod feed;
 mod follow;
+mod history;
 mod import;
 mod migrate;
 mod psql;
@@ -103,9 +104,9 @@ enum Command {
     /// List what happened, newest first
     #[command(before_help = log::EXAMPLES)]
     Log(log::Args),
-    /// List what was done to a resource
+    /// List what was done to a resource; show what it was, and what changed
     #[command(before_help = object::EXAMPLES)]
-    Object(log::Of),
+    Object(Box<object::Args>),
     /// List what somebody did
     #[command(before_help = actor::EXAMPLES)]
     Actor(log::Of),
@@ -227,7 +228,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
         Command::Demo(args) => demo::run(args, session).await,
         Command::Log(args) => log::run(args, session).await,
-        Command::Object(args) => object::run(args, session).await,
+        Command::Object(args) => object::run(*args, session).await,
         Command::Actor(args) => actor::run(args, session).await,
         Command::Target(args) => target::run(args, session).await,
         Command::Show(args) => show::run(args, session).await,

@@ -14,6 +14,7 @@ mod page;
 pub mod query;
 mod reader;
 mod row;
+pub mod history;
 pub mod stats;
 
 #[cfg(feature = "cli")]
@@ -22,6 +23,7 @@ pub use cursor::{Cursor, CursorError};
 pub use feed::{FeedItem, FeedQuery, Reason};
 pub use filter::Filter;
 pub use follow::{Edge, Follow, FollowQuery, Role};
+pub use history::{Comparison, History, HistoryError, Moment, State};
 pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
 pub use reader::{QueryError, Reader};

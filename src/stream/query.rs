@@ -315,6 +315,12 @@ impl StreamQuery {
             .collect()
     }
 
+    /// The place before the oldest action, for those who read a stream in the order in which it came about.
+    pub(super) fn beginning(&self, reader: &Reader) -> Cursor {
+        let query = self.fingerprint(reader);
+        Cursor { direction: Direction::Newer, edge: Uuid::nil(), query }
+    }
+
     fn fingerprint(&self, reader: &Reader) -> Fingerprint {
         let mut parts = reader.parts();
         parts.extend([self.stream.what().to_owned(), self.stream.key()]);

@@ -4,6 +4,7 @@ mod codes;
 mod demo;
 mod doctor;
 mod emit;
+mod history;
 mod import;
 mod output;
 mod program;

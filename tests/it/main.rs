@@ -16,6 +16,7 @@ mod writer;
 mod conformance;
 mod paging;
 mod follow;
+mod history;
 mod isolation;
 mod plans;
 

@@ -7,8 +7,8 @@ use gesta::{ActionId, FeedQuery, Reader, ResourceRef, Store, Tenant};
 use proptest::prelude::*;
 
 use super::edges::{Because, FLAGS, Wishes, naive, party, wishes, write};
-use super::model::{Row, Sight, Spec, VERBS, Window, append_specs, holds, moment, windows};
-use crate::support::{check_log, database, runtime, walk_feed};
+use super::model::{Row, Sight, Spec, VERBS, Window, append_specs, moment, windows};
+use crate::support::{check_log, database, holds, runtime, walk_feed};
 
 /// More than twice as many as are looked at before the streams of the followed are.
 const ROWS: usize = 2500;

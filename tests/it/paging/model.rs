@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use gesta::stream::Role;
 use gesta::{ActionId, Audience, Context, NewAction, Reader, ResourceRef, Store, Tenant};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
 
 use crate::support::{append_all, day, resource, set_audience};
 
@@ -183,19 +182,4 @@ pub(super) fn windows(micros: std::ops::Range<i64>) -> impl Strategy<Value = Win
         until,
         sight,
     })
-}
-
-/// Tries a property on so many cases, and shows the smallest one that it does not hold for.
-pub(super) fn holds<S: Strategy>(cases: u32, strategy: &S, property: impl Fn(S::Value)) {
-    let config =
-        Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
-    let result = TestRunner::new(config).run(strategy, |value| {
-        property(value);
-        Ok(())
-    });
-    match result {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, value)) => panic!("{reason}\nfor {value:#?}"),
-        Err(error) => panic!("{error}"),
-    }
 }

@@ -6,8 +6,8 @@ use gesta::stream::{Page, Role};
 use gesta::{Action, ActionId, Reader, Store, StreamQuery, Tenant};
 use proptest::prelude::*;
 
-use super::model::{Row, Spec, VERBS, Window, append_specs, holds, moment, sights, sort, windows};
-use crate::support::{check_log, database, ids, resource, runtime, walk};
+use super::model::{Row, Spec, VERBS, Window, append_specs, moment, sights, sort, windows};
+use crate::support::{check_log, database, holds, ids, resource, runtime, walk};
 
 /// Few, so that they meet in all roles.
 const PARTIES: [&str; 3] = ["user:1", "user:2", "issue:1"];

@@ -6,6 +6,7 @@ mod database;
 #[cfg(feature = "cli")]
 mod home;
 mod own;
+mod property;
 pub(crate) mod proxy;
 mod store;
 
@@ -14,6 +15,7 @@ pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;
 pub(crate) use own::OwnCluster;
+pub(crate) use property::holds;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
     walk, walk_feed,
