@@ -60,6 +60,12 @@ impl Context {
         Ok(Self::new(&ResourceRef { kind, id: name.parse()? }))
     }
 
+    /// The context of a request whose sender is not known. The actor is `anonymous:anonymous`.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new(&ResourceRef::anonymous())
+    }
+
     /// The tenant that everything done here belongs to.
     #[must_use]
     pub fn tenant(mut self, tenant: Tenant) -> Self {

@@ -62,11 +62,14 @@
 //! | `gzip` | imports of packed files |
 //! | `local` | a private PostgreSQL, found or fetched |
 //! | `cli` (default) | the command `gesta`, with all of the above |
+//! | `tower` (default) | a layer that makes a [`Context`] of each HTTP request |
 
 pub mod error;
 pub mod json;
 pub mod resource;
 pub mod context;
+#[cfg(feature = "tower")]
+pub mod layer;
 pub mod action;
 pub mod registry;
 pub mod import;

@@ -173,6 +173,12 @@ impl ResourceRef {
         Ok(Self { kind: ResourceType::new(kind)?, id: ResourceId::new(id)? })
     }
 
+    /// Somebody of whom nothing is known.
+    pub(crate) fn anonymous() -> Self {
+        let name = || Box::from("anonymous");
+        Self { kind: ResourceType(name()), id: ResourceId(name()) }
+    }
+
     /// The reference with what the resource is called now.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Named {

@@ -4,6 +4,9 @@
 #![cfg(feature = "local")]
 #![expect(clippy::expect_used, reason = "a test may fail by panicking")]
 
+#[cfg(feature = "tower")]
+mod layer;
+
 mod append_only;
 mod migrate;
 mod partitions;
