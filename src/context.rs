@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::json::Json;
+use crate::json::{Json, JsonError};
 use crate::resource::{Named, Resource, ResourceRef, ResourceType, Tenant};
 
 /// The circumstances of an action. Made once a request or job, and passed to everything that it does.
@@ -126,6 +126,31 @@ impl Context {
     #[must_use]
     pub fn actor(&self) -> &Named {
         &self.actor
+    }
+
+    /// The setting `gesta.context` of a transaction, which triggers record with: `{actor: {type, id, name}, run_id,
+    /// context}`, each left out where there is nothing.
+    ///
+    /// # Errors
+    /// When something in it is text that `jsonb` cannot hold.
+    pub(crate) fn to_setting(&self) -> Result<Json, JsonError> {
+        #[derive(Serialize)]
+        struct Setting<'a> {
+            actor: Actor<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            run_id: Option<Uuid>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            context: Option<Json>,
+        }
+        #[derive(Serialize)]
+        struct Actor<'a> {
+            #[serde(flatten)]
+            resource: &'a ResourceRef,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            name: Option<&'a str>,
+        }
+        let actor = Actor { resource: &self.actor.resource, name: self.actor.name.as_deref() };
+        Json::of(&Setting { actor, run_id: self.run, context: self.to_json() })
     }
 
     /// What goes into the column `context`; nothing where nothing is known.

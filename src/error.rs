@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use tokio_postgres::error::DbError;
+
 /// How many characters of somebody's input an error message quotes.
 const QUOTE_LEN_MAX: usize = 60;
 
@@ -26,18 +28,44 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// The text of one error; for a message of PostgreSQL also its detail and hint, which its `Display` leaves out. The
-/// "db error" that tokio-postgres puts before it says nothing.
+/// The text of one error; for a message of PostgreSQL also its detail and hint, which its `Display` leaves out, as far as
+/// they are [`harmless`]. The "db error" that tokio-postgres puts before it says nothing.
 fn explain(error: &(dyn Error + 'static)) -> String {
     let outer = error.downcast_ref::<tokio_postgres::Error>().and_then(|error| error.as_db_error());
-    let Some(db) = outer.or_else(|| error.downcast_ref::<tokio_postgres::error::DbError>()) else {
-        return error.to_string();
+    match outer.or_else(|| error.downcast_ref::<DbError>()) {
+        Some(db) => harmless(db),
+        None => error.to_string(),
+    }
+}
+
+/// What may be told of an error of PostgreSQL (its documentation, appendix A): values of rows, which may be secrets, stand
+/// in the DETAIL of a violated constraint ("Key (email)=(…) already exists", "Failing row contains (…)") and in the
+/// message of data that does not fit its type. Names of constraints and columns can be told.
+pub(crate) fn harmless(error: &DbError) -> String {
+    let (class, code) = (&error.code().code()[..2], error.code().code());
+    let mut text = match class {
+        "22" => format!("{} (SQLSTATE {code}); the value is not shown", about_data(code)),
+        _ => error.message().to_owned(),
     };
-    let mut text = db.message().to_owned();
-    for more in [db.detail(), db.hint()].into_iter().flatten() {
+    let detail = error.detail().filter(|_| !matches!(class, "22" | "23" | "P0"));
+    for more in [detail, error.hint()].into_iter().flatten() {
         let _ = write!(text, " ({more})");
     }
     text
+}
+
+/// What an error of class 22, data exception, means.
+fn about_data(code: &str) -> &'static str {
+    match code {
+        "22001" => "a text is too long for its column",
+        "22003" => "a number is out of its type's range",
+        "22004" | "22002" => "a null is not allowed here",
+        "22007" | "22008" => "a date or time cannot be read, or is out of range",
+        "22012" => "division by zero",
+        "22P02" | "22P03" | "22018" => "a value cannot be read as its type",
+        "22P05" | "22021" => "a text holds a character that the database cannot store",
+        _ => "a value does not fit",
+    }
 }
 
 /// A piece of somebody's input for an error message: in backquotes, control and invisible characters escaped, cut

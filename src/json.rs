@@ -54,6 +54,11 @@ impl Json {
         Ok(json)
     }
 
+    /// Text that is known to be JSON (null stands for the impossible); whether `jsonb` can hold it is checked when it is appended.
+    pub(crate) fn from_text(text: String) -> Self {
+        Self(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+
     /// The text.
     #[must_use]
     pub fn get(&self) -> &str {
@@ -168,8 +173,8 @@ fn strip_position(text: &str) -> String {
 impl From<serde_json::Value> for Json {
     /// Exact for every `Value`; what `jsonb` cannot hold (a NUL in a string) is refused when it is appended.
     fn from(value: serde_json::Value) -> Self {
-        // `Value`'s Display is its JSON text, so this parses; null stands for the impossible.
-        Self(RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+        // `Value`'s Display is its JSON text, so this parses.
+        Self::from_text(value.to_string())
     }
 }
 

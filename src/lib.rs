@@ -72,8 +72,10 @@ pub mod context;
 pub mod layer;
 pub mod action;
 pub mod registry;
+pub mod hook;
 pub mod import;
 pub mod store;
+pub mod session;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;
@@ -84,8 +86,10 @@ pub mod cli;
 
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
+pub use hook::{Change, Emitter, Hook, Model};
 pub use json::Json;
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
+pub use session::Session;
 pub use store::{Receipt, Store, Writer};
 pub use stream::{FeedQuery, Follow, Page, QueryError, Reader, StreamQuery};

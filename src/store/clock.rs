@@ -29,16 +29,20 @@ pub(crate) struct Stamps {
 struct Last {
     /// By the clock; a writer's own time, which may lie ahead, must not become everybody's.
     shown: DateTime<Utc>,
-    /// In an id.
+    ids: Rising,
+}
+
+/// Hands out ids that rise inside each microsecond.
+#[derive(Debug, Default)]
+pub(crate) struct Rising {
     time: DateTime<Utc>,
-    /// In the same id.
     random: u64,
 }
 
 impl Stamps {
     pub(crate) fn new(now: Now) -> Self {
-        let epoch = DateTime::UNIX_EPOCH;
-        Self { now, last: Mutex::new(Last { shown: epoch, time: epoch, random: 0 }) }
+        let last = Last { shown: DateTime::UNIX_EPOCH, ids: Rising::default() };
+        Self { now, last: Mutex::new(last) }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -51,7 +55,7 @@ impl Stamps {
         let given = action.occurred_at.map(|time| time.trunc_subsecs(6));
         let (id, time) = match (action.id, given) {
             (Some(id), time) => (id, time.unwrap_or_else(|| id.time())),
-            (None, Some(time)) => (self.last().next(time), time),
+            (None, Some(time)) => (self.last().ids.next(time), time),
             (None, None) => {
                 let now = self.now().trunc_subsecs(6);
                 let mut last = self.last();
@@ -59,7 +63,7 @@ impl Stamps {
                 let bridged = last.shown > now && last.shown - now < chrono::TimeDelta::seconds(1);
                 let time = if bridged { last.shown } else { now };
                 last.shown = time;
-                (last.next(time), time)
+                (last.ids.next(time), time)
             }
         };
         action.id = Some(id);
@@ -72,8 +76,9 @@ impl Stamps {
     }
 }
 
-impl Last {
-    fn next(&mut self, time: DateTime<Utc>) -> ActionId {
+impl Rising {
+    /// An id for a moment: of the same moment as the last one, a greater one.
+    pub(crate) fn next(&mut self, time: DateTime<Utc>) -> ActionId {
         let same = self.time == time;
         let random = match self.random.checked_add(1 + (random() >> (64 - STEP_BITS))) {
             Some(next) if same && next < 1 << 62 => next,

@@ -17,13 +17,16 @@ mod pool;
 mod retry;
 mod rows;
 pub(crate) mod scope;
+pub(crate) mod table;
 #[cfg(feature = "tls")]
 mod tls;
 mod visibility;
 mod writer;
 
+pub(crate) use append::insert;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub use clock::Now;
+pub(crate) use clock::Rising;
 #[cfg(feature = "cli")]
 pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
@@ -46,6 +49,7 @@ use deadpool_postgres::Pool;
 
 use crate::registry::Registry;
 use clock::Stamps;
+use table::Tables;
 
 /// Why the database did not do something: no connection, or a statement that failed.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +94,7 @@ struct Inner {
     pool: Pool,
     registry: Registry,
     stamps: Stamps,
+    tables: Tables,
 }
 
 impl Store {
@@ -108,7 +113,12 @@ impl Store {
     /// A store with a clock of the caller's, for tests.
     #[must_use]
     pub fn with_clock(pool: Pool, registry: Registry, now: Now) -> Self {
-        Self(Arc::new(Inner { pool, registry, stamps: Stamps::new(now) }))
+        Self(Arc::new(Inner {
+            pool,
+            registry,
+            stamps: Stamps::new(now),
+            tables: Tables::default(),
+        }))
     }
 
     /// The pool, for the application's own transactions.
@@ -127,6 +137,10 @@ impl Store {
     #[must_use]
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.0.stamps.now()
+    }
+
+    fn tables(&self) -> &Tables {
+        &self.0.tables
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {
