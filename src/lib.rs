@@ -71,6 +71,7 @@ pub mod action;
 pub mod registry;
 pub mod import;
 pub mod store;
+pub mod track;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;
