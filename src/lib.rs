@@ -76,6 +76,7 @@ pub mod hook;
 pub mod import;
 pub mod store;
 pub mod session;
+pub mod track;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;
