@@ -13,6 +13,8 @@ mod append;
 mod import;
 mod writer;
 
+mod session;
+
 mod conformance;
 mod paging;
 mod follow;
