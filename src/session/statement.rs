@@ -175,12 +175,17 @@ fn set(shape: &Shape, columns: &Columns, from: &str) -> String {
     parts.join(", ")
 }
 
+/// As records: PostgreSQL would compare two bare rows column by column, and knows no such operator for most types.
 fn differs(columns: &Columns, from: &str) -> String {
     if columns.set.is_empty() {
         return "false".to_owned();
     }
     let from = format!("{from}.");
-    format!("ROW({}) *<> ROW({})", list(&columns.set, "t."), list(&columns.set, &from))
+    format!(
+        "ROW({})::record *<> ROW({})::record",
+        list(&columns.set, "t."),
+        list(&columns.set, &from)
+    )
 }
 
 fn list(names: &[String], prefix: &str) -> String {

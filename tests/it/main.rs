@@ -16,6 +16,8 @@ mod append;
 mod import;
 mod writer;
 
+mod session;
+
 mod conformance;
 mod paging;
 mod follow;

@@ -1,0 +1,247 @@
+//! Saving: new rows, changed rows, rows that are the same.
+
+use gesta::session::{SAVE_LEN_MAX, SaveOutcome, Written};
+use gesta::{Resource, StreamQuery};
+use serde_json::{Value, json};
+
+use super::newsroom::{Article, Person};
+use super::newsroom::{article, done, in_session, line, log, newsroom, person, value};
+use crate::support::{check_log, page, public};
+
+#[tokio::test]
+async fn saved_model_is_a_row_and_one_action_each_time_it_changes() {
+    let (db, store) = newsroom().await;
+    let mut storm = article(7, "Storm");
+    let saved = done(&store, async |session| session.save(&storm).await).await;
+    assert_eq!((saved.outcome, saved.actions, &saved.row), (SaveOutcome::Created, 1, &storm));
+    storm.words = Some(300);
+    let saved = done(&store, async |session| session.save(&storm).await).await;
+    assert_eq!((saved.outcome, saved.actions, &saved.row), (SaveOutcome::Updated, 1, &storm));
+    let saved = done(&store, async |session| session.save(&storm).await).await;
+    assert_eq!((saved.outcome, saved.actions, saved.row), (SaveOutcome::Unchanged, 0, storm));
+    let created = json!({
+        "id": [null, 7], "title": [null, "Storm"], "state": [null, "draft"], "language": [null, "en"],
+        "edits": [null, 0], "slug": [null, "storm"],
+    });
+    let updated = json!({ "words": [null, 300], "edits": [0, 1] });
+    let wanted = [
+        line("save", "create", "article:7", &created),
+        line("save", "update", "article:7", &updated),
+    ];
+    assert_eq!(log(&db).await, wanted, "also what defaults, triggers and the database computed");
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn action_tells_who_when_and_what_it_was_called() {
+    let (db, store) = newsroom().await;
+    done(&store, async |session| session.save(&article(7, "Storm")).await).await;
+    let actions = page(&public(&store), StreamQuery::object(&article(7, "").resource())).await;
+    let [created] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(store.registry().sentence(created), "Alice create Storm");
+    assert_eq!(
+        created.context.as_ref().map(gesta::Json::value),
+        Some(json!({ "request_id": "r-1" }))
+    );
+    assert_eq!(created.run, None, "a single save is no run");
+    assert!(
+        created.occurred_at <= created.recorded_at,
+        "by the clock of the database, before it was stored"
+    );
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn key_of_the_database_comes_back_with_the_row() {
+    let (db, store) = newsroom().await;
+    let (first, second) = done(&store, async |session| {
+        Ok((session.save(&person("Ann")).await?.row, session.save(&person("Bob")).await?.row))
+    })
+    .await;
+    assert_eq!((first.id, first.version, second.id), (Some(1), Some(1), Some(2)));
+    let renamed = Person { name: "Anna".to_owned(), ..first };
+    let saved = done(&store, async |session| session.save(&renamed).await).await;
+    assert_eq!(
+        (saved.outcome, saved.row.id, saved.row.version),
+        (SaveOutcome::Updated, Some(1), Some(2))
+    );
+    let changes = json!({ "name": ["Ann", "Anna"], "version": [1, 2] });
+    assert_eq!(log(&db).await[2], line("save", "update", "person:1", &changes));
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn many_are_saved_as_one_run() {
+    let (db, store) = newsroom().await;
+    done(&store, async |session| session.save_all(&[article(1, "One"), article(2, "Two")]).await)
+        .await;
+    let mut two = article(2, "Two");
+    two.state = "published".to_owned();
+    let mixed = [article(1, "One"), two, article(3, "Three")];
+    let written = done(&store, async |session| session.save_all(&mixed).await).await;
+    let counts = Written { created: 1, updated: 1, unchanged: 1, actions: 2, ..written };
+    assert_eq!(written, counts);
+    let actions = page(&public(&store), StreamQuery::run(written.run.expect("a run"))).await;
+    let told: Vec<_> = actions.iter().map(|action| (action.verb.as_str(), action.source)).collect();
+    assert_eq!(told.len(), 2);
+    assert!(
+        told.contains(&("update", gesta::Source::Bulk))
+            && told.contains(&("create", gesta::Source::Bulk))
+    );
+    let published = json!({ "state": ["draft", "published"], "edits": [0, 1] });
+    assert!(log(&db).await.contains(&line("bulk", "update", "article:2", &published)));
+    let nothing = done(&store, async |session| session.save_all::<Article>(&[]).await).await;
+    assert_eq!(nothing, Written::default());
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn more_than_a_statement_takes_are_saved_all_the_same() {
+    let (db, store) = newsroom().await;
+    let len = SAVE_LEN_MAX * 2 + 1;
+    let articles: Vec<_> =
+        (0..len).map(|n| article(i64::try_from(n).expect("few"), "One of many")).collect();
+    let written = done(&store, async |session| session.save_all(&articles).await).await;
+    assert_eq!((written.created, written.actions), (len as u64, len as u64));
+    let runs: Vec<i64> = value(
+        &db,
+        "SELECT array_agg(n) FROM (SELECT count(*) AS n FROM gesta.action GROUP BY run_id) AS r",
+    )
+    .await;
+    assert_eq!(runs, [i64::try_from(len).expect("few")], "one run");
+    let people: Vec<_> = (0..len).map(|n| person(&format!("Person {n}"))).collect();
+    let written = done(&store, async |session| session.save_all(&people).await).await;
+    assert_eq!(written.created, len as u64);
+    let names: Vec<String> =
+        value(&db, "SELECT array_agg(name ORDER BY id) FROM newsroom.person").await;
+    assert!(
+        names.iter().enumerate().all(|(n, name)| *name == format!("Person {n}")),
+        "in the order given"
+    );
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn model_that_stands_twice_is_saved_one_after_the_other() {
+    let (db, store) = newsroom().await;
+    let twice =
+        [article(1, "First"), article(2, "Other"), article(1, "Second"), article(1, "Third")];
+    let written = done(&store, async |session| session.save_all(&twice).await).await;
+    assert_eq!((written.created, written.updated), (2, 2));
+    let told: Vec<_> = log(&db).await.into_iter().filter(|line| line[3] == "article:1").collect();
+    let titles: Vec<_> = told.iter().map(|line| line[4]["title"].clone()).collect();
+    let wanted = [json!([null, "First"]), json!(["First", "Second"]), json!(["Second", "Third"])];
+    assert_eq!(titles, wanted);
+    check_log(&db).await;
+}
+
+/// Fields that are left out keep what the row has, in a new row the default.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Sparse {
+    id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<String>,
+    /// Exact, to the last digit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<gesta::Json>,
+}
+
+impl Resource for Sparse {
+    fn resource(&self) -> gesta::ResourceRef {
+        article(self.id, "").resource()
+    }
+}
+impl gesta::Model for Sparse {
+    const TABLE: &'static str = "newsroom.article";
+    const KEY: &'static str = "id";
+}
+impl gesta::Hook for Sparse {}
+
+#[tokio::test]
+async fn fields_that_are_left_out_are_left_alone_and_numbers_are_exact() {
+    let (db, store) = newsroom().await;
+    let price = "12345678901234567890.123456789012345678900";
+    let sparse = |id, title: Option<&str>, state: Option<&str>| Sparse {
+        id,
+        title: title.map(str::to_owned),
+        state: state.map(str::to_owned),
+        price: None,
+    };
+    let mut first = sparse(1, Some("One"), None);
+    first.price = Some(gesta::Json::parse(price).expect("a number"));
+    let models = [first, sparse(2, Some("Two"), Some("open")), sparse(3, Some("Three"), None)];
+    let written = done(&store, async |session| session.save_all(&models).await).await;
+    assert_eq!(written.created, 3);
+    let updates = [sparse(1, None, Some("open")), sparse(2, Some("TWO"), None)];
+    done(&store, async |session| session.save_all(&updates).await).await;
+    let rows: Vec<Vec<String>> = value(
+        &db,
+        "SELECT json_agg(json_build_array(title, state, coalesce(price::text, ''), slug) ORDER BY id) FROM newsroom.article",
+    )
+    .await;
+    let wanted = [
+        ["One", "open", price, "one"],
+        ["TWO", "open", "", "two"],
+        ["Three", "draft", "", "three"],
+    ];
+    assert_eq!(rows, wanted);
+    let told: String = value(&db, "SELECT changes -> 'price' ->> 1 FROM gesta.action WHERE object_id = '1' AND verb = 'create'").await;
+    assert_eq!(told, price);
+    let found =
+        done(&store, async |session| session.find::<Sparse>(1).await).await.expect("it is there");
+    assert_eq!(found.price.expect("a price").get(), price);
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn null_removes_a_value_and_is_told() {
+    let (db, store) = newsroom().await;
+    let mut storm = article(7, "Storm");
+    storm.words = Some(300);
+    done(&store, async |session| session.save(&storm).await).await;
+    storm.words = None;
+    done(&store, async |session| session.save(&storm).await).await;
+    assert_eq!(log(&db).await[1][4]["words"], json!([300, null]));
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn found_row_is_the_model_and_a_missing_one_is_none() {
+    let (_db, store) = newsroom().await;
+    done(&store, async |session| session.save(&article(7, "Storm")).await).await;
+    let (found, missing) = done(&store, async |session| {
+        Ok((session.find::<Article>(7).await?, session.find::<Article>(8).await?))
+    })
+    .await;
+    assert_eq!((found, missing), (Some(article(7, "Storm")), None));
+    let error = in_session(&store, async |session| session.find::<Article>("seven").await).await;
+    let error = gesta::error::chain(&error.expect_err("no number"));
+    assert_eq!(
+        error,
+        "failed to read the row: a value cannot be read as its type (SQLSTATE 22P02); the value is not shown"
+    );
+}
+
+#[tokio::test]
+async fn emitted_actions_stand_beside_the_captured_ones() {
+    let (db, store) = newsroom().await;
+    let ids = done(&store, async |session| {
+        session.save(&article(7, "Storm")).await?;
+        let seen = gesta::NewAction::new("read", session.context()).object(&article(7, "Storm"));
+        let id = session.emit(seen.clone()).await?;
+        let more = session.emit_all(vec![seen.clone(), seen]).await?;
+        Ok([vec![id], more].concat())
+    })
+    .await;
+    assert!(ids.is_sorted_by(|a, b| a < b));
+    let verbs: Vec<_> =
+        log(&db).await.into_iter().map(|line| (line[0].clone(), line[2].clone())).collect();
+    let wanted = [("save", "create"), ("emit", "read"), ("emit", "read"), ("emit", "read")];
+    assert_eq!(verbs, wanted.map(|(a, b)| (Value::from(a), Value::from(b))));
+    let stream = page(&public(&store), StreamQuery::object(&article(7, "").resource())).await;
+    let verbs: Vec<_> = stream.iter().map(|action| action.verb.as_str()).collect();
+    assert_eq!(verbs, ["read", "read", "read", "create"], "by one clock");
+    check_log(&db).await;
+}
