@@ -12,6 +12,7 @@ mod schema;
 mod append;
 mod import;
 mod writer;
+mod track;
 
 mod conformance;
 mod paging;
