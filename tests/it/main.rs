@@ -15,6 +15,7 @@ mod schema;
 mod append;
 mod import;
 mod writer;
+mod track;
 
 mod session;
 
