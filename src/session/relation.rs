@@ -14,7 +14,10 @@ use crate::hook::Model;
 use crate::json::Json;
 use crate::store::table::{NameError, quoted, quoted_table};
 
-/// A many-to-many relation: which members an owner has. A constant of the application:
+/// A many-to-many relation: which members an owner has. Changes of it are recorded as `{tags: [[removed], [added]]}`, with
+/// `{relations: ["tags"]}` as the data of the action, which tells them from changes of a column that holds arrays.
+///
+/// A constant of the application:
 ///
 /// ```
 /// use gesta::session::Relation;
@@ -189,6 +192,8 @@ impl Session<'_> {
             let mut action = self.template(Source::Save).object(owner);
             "update".clone_into(&mut action.verb);
             action.changes = Some(Json::from_text(format!("{{{field}:[{old},{new}]}}")));
+            // Two arrays could be the values of a column as well; histories look for this mark.
+            action.data = Some(Json::from(json!({ "relations": [relation.field] })));
             self.append(vec![action], cell(row, 4)?).await?;
         }
         self.leave(membership)

@@ -160,6 +160,39 @@ async fn redacted_values_are_never_taken_for_values() {
     assert_eq!(same.fields.keys().collect::<Vec<_>>(), ["mail"]);
 }
 
+/// Of a relation the log has who was added and who was removed; a column that holds arrays has old and new ones.
+#[tokio::test]
+async fn members_of_a_relation_are_put_together() {
+    let db = database().await;
+    let store = db.store().await;
+    let tags = |number, removed: &[&str], added: &[&str]| {
+        let changes = json!({"tags": [removed, added]});
+        action(number, "update", changes).data(json!({"relations": ["tags"]}))
+    };
+    let actions = vec![
+        tags(1, &[], &["b", "a"]),
+        action(2, "update", json!({"list": [["x"], ["x", "y"]]})),
+        tags(3, &["a"], &["c"]),
+        tags(5, &["old", "c"], &["a"]),
+    ];
+    let reader = reader(&store, actions).await;
+    let members = |texts: &[&str]| {
+        let json = |text: &&str| Json::parse(&format!("\"{text}\"")).expect("JSON");
+        Value::Members(texts.iter().map(json).collect())
+    };
+    for (at, wanted) in [(1, &["a", "b", "old"][..]), (3, &["b", "c", "old"]), (5, &["a", "b"])] {
+        let then = state(&reader, Moment::At(day(at))).await;
+        assert_eq!(then.fields["tags"].value, members(wanted), "who goes later was there: {at}");
+        assert_eq!((last(&then, "tags"), then.gaps), (Some(at.to_string()), 0));
+    }
+    let now = state(&reader, Moment::Now).await;
+    assert_eq!(now.fields["list"].value, plain(r#"["x", "y"]"#));
+    let change = diff(&reader, Moment::At(day(1)), Moment::Now).await;
+    assert_eq!(change.fields["tags"].old, Some(members(&["a", "b", "old"])));
+    let before = diff(&reader, Moment::Beginning, Moment::At(day(1))).await;
+    assert_eq!(before.fields["tags"].old, Some(members(&["old"])));
+}
+
 #[tokio::test]
 async fn attempts_and_actions_without_changes_have_no_effect() {
     let db = database().await;

@@ -18,6 +18,7 @@ mod writer;
 mod track;
 
 mod session;
+mod capture;
 
 mod conformance;
 mod paging;

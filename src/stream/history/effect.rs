@@ -144,7 +144,7 @@ fn fields(action: &Action) -> BTreeMap<String, Pair> {
     changes.unwrap_or_default().into_iter().map(pair).collect()
 }
 
-/// The fields that are relations, which `data` names.
+/// The fields that are relations, which the session names in `data`.
 fn relations(action: &Action) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Data {

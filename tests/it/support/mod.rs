@@ -7,6 +7,7 @@ mod database;
 mod home;
 mod own;
 mod property;
+mod replay;
 pub(crate) mod proxy;
 mod store;
 
@@ -16,6 +17,7 @@ pub(crate) use database::{TestDb, bare_database, database};
 pub(crate) use home::OwnHome;
 pub(crate) use own::OwnCluster;
 pub(crate) use property::holds;
+pub(crate) use replay::check_replay;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
     walk, walk_feed,
