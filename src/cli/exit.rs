@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use crate::local::LocalError;
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
 use crate::stream::QueryError;
+use crate::track::TrackError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,9 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
         return of_database(error);
     }
+    if let Some(error) = error.downcast_ref::<TrackError>() {
+        return of_track(error);
+    }
     if let Some(deadpool_postgres::PoolError::Timeout(_)) = error.downcast_ref() {
         return Some(Code::Connection);
     }
@@ -101,6 +105,19 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
         | (_, Some(AppendError::Invalid { .. }), ..)
         | (_, _, Some(WriteError::Invalid(_)), _) => Some(Code::Usage),
         (.., Some(LocalError::Busy { .. } | LocalError::TooSlow { .. })) => Some(Code::Connection),
+        _ => None,
+    }
+}
+
+fn of_track(error: &TrackError) -> Option<Code> {
+    match error {
+        TrackError::NotFound { .. } | TrackError::NotTracked { .. } => Some(Code::NotFound),
+        TrackError::Name { .. }
+        | TrackError::Kind { .. }
+        | TrackError::Column { .. }
+        | TrackError::NoKey { .. }
+        | TrackError::Key { .. }
+        | TrackError::Contradiction { .. } => Some(Code::Usage),
         _ => None,
     }
 }
