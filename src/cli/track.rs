@@ -116,13 +116,12 @@ impl Operator {
 
     /// The context of what is done here: somebody who is named, or the database's user.
     async fn context(&self, session: &Session, who: Who) -> anyhow::Result<Context> {
-        let ctx = match who.actor {
-            Some(actor) => Context::new(&actor),
-            None => {
-                let client = self.store.client().await?;
-                let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
-                Context::system(row.get("role"))?
-            }
+        let ctx = if let Some(actor) = who.actor {
+            Context::new(&actor)
+        } else {
+            let client = self.store.client().await?;
+            let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
+            Context::system(row.get("role"))?
         };
         let ctx = ctx.tenant(session.tenant.clone());
         Ok(match who.reason {
@@ -146,7 +145,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let tx = client.transaction().await.context("failed to begin")?;
     if args.print {
         let mut out = session.out();
-        out.script(&operator.store.track_sql(&tx, &tracking).await?)?;
+        let script = operator.store.track_sql(&tx, &tracking).await?;
+        out.script(&format!("BEGIN;\n{script}COMMIT;\n"))?;
         out.flush()?;
         return Ok(Code::Ok);
     }

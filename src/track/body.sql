@@ -22,6 +22,13 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
+        IF EXISTS (
+            SELECT FROM pg_partition_tree(TG_RELID) AS p
+            WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = p.relid AND t.tgname = TG_NAME)
+        ) THEN
+            RAISE EXCEPTION 'TRUNCATE of % cannot be recorded: a partition has no trigger', TG_RELID::regclass
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run `gesta track` again.';
+        END IF;
         IF NOT (has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE') AND has_table_privilege(TG_RELID, 'SELECT')) THEN
             RAISE EXCEPTION 'TRUNCATE of % cannot be recorded: gesta_capture may not read it', TG_RELID::regclass
                 USING ERRCODE = 'insufficient_privilege',

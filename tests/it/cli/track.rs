@@ -66,17 +66,11 @@ async fn print_shows_exactly_what_would_run_and_runs_nothing() {
     assert!(gesta.lines(&["tracked"]).is_empty() && gesta.lines(&["log"]).is_empty());
     // What is printed tracks the table as well as the command does.
     let admin = db.admin().await;
-    admin
-        .batch_execute(&format!("BEGIN; {script}; COMMIT; INSERT INTO article VALUES (1)"))
-        .await
-        .expect("run");
+    admin.batch_execute(&format!("{script} INSERT INTO article VALUES (1)")).await.expect("run");
     assert_eq!(gesta.lines(&["object", "article:1"]).len(), 1);
     let again = gesta.ok(&print);
     let (_, body) = script.split_once("CREATE OR REPLACE FUNCTION").expect("a function");
-    assert!(
-        again.ends_with(body) && again.starts_with("DROP TRIGGER"),
-        "the function keeps its name"
-    );
+    assert!(again.ends_with(body) && again.contains("DROP TRIGGER"), "the function keeps its name");
 }
 
 #[tokio::test]
