@@ -5,6 +5,7 @@
 mod database;
 mod machine;
 mod schema;
+mod tracked;
 
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -151,6 +152,7 @@ async fn examine(session: &Session, report: &mut Report) -> anyhow::Result<()> {
     report.add([check])?;
     if migrated {
         report.add(schema::checks(&client).await)?;
+        report.add(tracked::checks(&client).await)?;
         report.add([login(&endpoint, &place, server.as_ref()).await])?;
     }
     report.add(machine::checks(session, &place, server.as_ref()))?;

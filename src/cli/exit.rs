@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use crate::local::LocalError;
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
 use crate::stream::{HistoryError, QueryError};
+use crate::track::TrackError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,9 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<HistoryError>() {
         return of_history(error);
     }
+    if let Some(error) = error.downcast_ref::<TrackError>() {
+        return of_track(error);
+    }
     if let Some(deadpool_postgres::PoolError::Timeout(_)) = error.downcast_ref() {
         return Some(Code::Connection);
     }
@@ -115,6 +119,19 @@ fn of_history(error: &HistoryError) -> Option<Code> {
         | HistoryError::NoAction(_) => Some(Code::NotFound),
         HistoryError::Backwards => Some(Code::Usage),
         HistoryError::Fields { .. } | HistoryError::Read(_) => None,
+    }
+}
+
+fn of_track(error: &TrackError) -> Option<Code> {
+    match error {
+        TrackError::NotFound { .. } | TrackError::NotTracked { .. } => Some(Code::NotFound),
+        TrackError::Name { .. }
+        | TrackError::Kind { .. }
+        | TrackError::Column { .. }
+        | TrackError::NoKey { .. }
+        | TrackError::Key { .. }
+        | TrackError::Contradiction { .. } => Some(Code::Usage),
+        _ => None,
     }
 }
 

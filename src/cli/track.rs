@@ -116,13 +116,12 @@ impl Operator {
 
     /// The context of what is done here: somebody who is named, or the database's user.
     async fn context(&self, session: &Session, who: Who) -> anyhow::Result<Context> {
-        let ctx = match who.actor {
-            Some(actor) => Context::new(&actor),
-            None => {
-                let client = self.store.client().await?;
-                let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
-                Context::system(row.get("role"))?
-            }
+        let ctx = if let Some(actor) = who.actor {
+            Context::new(&actor)
+        } else {
+            let client = self.store.client().await?;
+            let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
+            Context::system(row.get("role"))?
         };
         let ctx = ctx.tenant(session.tenant.clone());
         Ok(match who.reason {
@@ -146,14 +145,16 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let tx = client.transaction().await.context("failed to begin")?;
     if args.print {
         let mut out = session.out();
-        out.script(&operator.store.track_sql(&tx, &tracking).await?)?;
+        let script = operator.store.track_sql(&tx, &tracking).await?;
+        out.script(&format!("BEGIN;\n{script}COMMIT;\n"))?;
         out.flush()?;
         return Ok(Code::Ok);
     }
     let tracked = operator.store.track(&tx, &ctx, &tracking).await?;
     tx.commit().await.context("failed to commit; nothing was changed")?;
     for state in &tracked.states {
-        say::warning(&told(state));
+        let (found, fix) = told(state);
+        say::warning(&format!("{found}; {fix}"));
     }
     say::note(&format!("{} is tracked from now on", tracked.table));
     Ok(Code::Ok)
@@ -218,7 +219,7 @@ fn print(out: &mut Out, tracked: &[Tracked]) -> std::io::Result<()> {
         let fields = [("not", form.exclude), ("masked", form.mask), ("hashed", form.hash)];
         let fields = fields.iter().filter(|(_, columns)| !columns.is_empty());
         let fields: Vec<_> = fields.map(|(how, c)| format!("{how} {}", c.join(", "))).collect();
-        let states: Vec<_> = form.states.iter().map(told).collect();
+        let states: Vec<_> = form.states.iter().map(|state| told(state).0).collect();
         vec![
             form.table.to_owned(),
             form.r#type.to_string(),
@@ -231,22 +232,24 @@ fn print(out: &mut Out, tracked: &[Tracked]) -> std::io::Result<()> {
 }
 
 /// What a state means, and what to do.
-pub(super) fn told(state: &State) -> String {
+pub(super) fn told(state: &State) -> (String, &'static str) {
+    const AGAIN: &str = "track it again: gesta track";
     match state {
-        State::Disabled => "triggers are off or gone: changes are lost; track it again".to_owned(),
-        State::MissingOn(partitions) => format!(
-            "new partitions without triggers: {}; what is done to them directly is lost; track it again",
-            partitions.join(", ")
-        ),
+        State::Disabled => ("triggers are off or gone: changes are lost".to_owned(), AGAIN),
+        State::MissingOn(partitions) => {
+            let partitions = partitions.join(", ");
+            (format!("what is done to {partitions} directly is lost: no triggers"), AGAIN)
+        }
         State::HasChildren => {
-            "other tables inherit from it now: what is done to them directly is lost".to_owned()
+            let found = "what is done to tables that inherit from it is lost";
+            (found.to_owned(), "use partitions instead")
         }
-        State::CascadeMissing => "it has a foreign key to itself since; track it again".to_owned(),
-        State::ShapeChanged => {
-            "its columns have changed: recorded, but slower; track it again".to_owned()
+        State::Unreadable => ("gesta_capture may not read it: TRUNCATE fails".to_owned(), AGAIN),
+        State::CascadeMissing => ("a foreign key to itself makes sessions fail".to_owned(), AGAIN),
+        State::ShapeChanged => ("its columns have changed: recorded, but slower".to_owned(), AGAIN),
+        State::OwnerCanDisable(owner) => {
+            let found = format!("its owner {owner} is an application's role and can disable it");
+            (found, "give it another owner: ALTER TABLE … OWNER TO …")
         }
-        State::OwnerCanDisable(owner) => format!(
-            "its owner {owner} is an application's role and can switch triggers off; give it another owner"
-        ),
     }
 }

@@ -22,6 +22,18 @@ BEGIN
         RETURN NULL;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
+        IF EXISTS (
+            SELECT FROM pg_partition_tree(TG_RELID) AS p
+            WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = p.relid AND t.tgname = TG_NAME)
+        ) THEN
+            RAISE EXCEPTION 'TRUNCATE of % cannot be recorded: a partition has no trigger', TG_RELID::regclass
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run `gesta track` again.';
+        END IF;
+        IF NOT (has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE') AND has_table_privilege(TG_RELID, 'SELECT')) THEN
+            RAISE EXCEPTION 'TRUNCATE of % cannot be recorded: gesta_capture may not read it', TG_RELID::regclass
+                USING ERRCODE = 'insufficient_privilege',
+                      HINT = 'Run `gesta track` again, or GRANT USAGE on its schema and SELECT on it.';
+        END IF;
         EXECUTE format('SELECT count(*) FROM (SELECT FROM ONLY %s LIMIT 2) AS r', TG_RELID::regclass) INTO touched;
         IF touched > 0 THEN
             stamp := gesta.stamp(clock_timestamp(), touched > 1);

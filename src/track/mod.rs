@@ -28,5 +28,7 @@ mod table;
 
 pub use error::TrackError;
 pub use options::Tracking;
+#[cfg(feature = "cli")]
+pub(crate) use standing::read_plainly;
 pub use standing::{State, Tracked};
 pub use store::{TRACKED, UNTRACKED};

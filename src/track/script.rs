@@ -7,6 +7,7 @@ const BODY: &str = include_str!("body.sql");
 const PAIRS: &str = include_str!("pairs.sql");
 const TRIGGERS: &str = include_str!("triggers.sql");
 const CASCADE: &str = include_str!("cascade.sql");
+const UNTRACK: &str = include_str!("untrack.sql");
 
 /// The names of all triggers that may be on a table.
 pub(super) const NAMES: [&str; 5] = [
@@ -21,26 +22,19 @@ pub(super) const NAMES: [&str; 5] = [
 pub(super) const COMMENT: &str = "Records changes of the table whose triggers call it. Options: ";
 
 /// Fills the places of a template, in one pass: what is put in may hold braces of its own.
-fn fill(template: &str, places: &[(&str, &str)]) -> String {
+fn fill(template: &str, places: &[(&str, String)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(at) = rest.find('{') {
         filled.push_str(&rest[..at]);
-        rest = &rest[at..];
+        rest = &rest[at + 1..];
         let place = places.iter().find_map(|(name, text)| {
-            let tail = rest[1..].strip_prefix(name)?.strip_prefix('}')?;
-            Some((tail, *text))
+            let tail = rest.strip_prefix(name)?.strip_prefix('}')?;
+            Some((tail, text.as_str()))
         });
-        rest = match place {
-            Some((tail, text)) => {
-                filled.push_str(text);
-                tail
-            }
-            None => {
-                filled.push('{');
-                &rest[1..]
-            }
-        };
+        let (tail, text) = place.unwrap_or((rest, "{"));
+        filled.push_str(text);
+        rest = tail;
     }
     filled + rest
 }
@@ -55,59 +49,64 @@ fn dollar_quoted(text: &str) -> String {
 }
 
 /// The statements that remove the triggers of an earlier tracking.
-fn remove(table: &Table) -> String {
-    let mut script = String::new();
-    for (trigger, relation) in &table.triggers {
-        script.push_str(&format!("DROP TRIGGER IF EXISTS {trigger} ON {relation};\n"));
-    }
-    script
+fn drop_triggers(table: &Table) -> String {
+    let drop = |(trigger, relation): &(String, String)| {
+        format!("DROP TRIGGER IF EXISTS {trigger} ON {relation};\n")
+    };
+    table.triggers.iter().map(drop).collect()
 }
 
 /// The statements that end a tracking: no trigger, no function, no right to read the table.
 pub(super) fn untrack(table: &Table) -> String {
-    let mut script = remove(table);
-    for relation in &table.relations {
-        script.push_str(&format!("REVOKE SELECT ON {relation} FROM gesta_capture;\n"));
-    }
-    script.push_str("SET LOCAL ROLE gesta_owner;\n");
-    script.push_str(&format!("DROP FUNCTION {}();\n", table.function));
-    script.push_str(&format!("SET LOCAL ROLE {};\n", table.operator));
-    script
+    let revoke = |relation: &String| format!("REVOKE SELECT ON {relation} FROM gesta_capture;\n");
+    let revoke: String = table.relations.iter().map(revoke).collect();
+    let places = [
+        ("drop", drop_triggers(table)),
+        ("revoke", revoke),
+        ("function", table.function.clone()),
+        ("operator", table.operator.clone()),
+    ];
+    fill(UNTRACK, &places)
 }
 
 /// All statements that track a table.
 pub(super) fn track(table: &Table, parts: &Parts) -> String {
-    let check = if table.is_partitioned { PAIRS } else { "" };
-    let body = fill(
-        BODY,
-        &[
-            ("options", &parts.options),
-            ("type", &parts.kind),
-            ("shape", &parts.shape),
-            ("check", check),
-            ("count", &parts.count),
-            ("insert", &parts.insert),
-            ("update", &parts.update),
-            ("delete", &parts.delete),
-        ],
-    );
-    let places = [("function", table.function.as_str()), ("body", &dollar_quoted(&body))];
-    let mut script = remove(table);
-    script.push_str(&format!("GRANT USAGE ON SCHEMA {} TO gesta_capture;\n", table.schema));
-    script.push_str("SET LOCAL ROLE gesta_owner;\n");
-    script.push_str(&fill(FUNCTION, &places));
-    let function = &table.function;
-    script.push_str(&format!("COMMENT ON FUNCTION {function}() IS {};\n", parts.comment));
-    script.push_str(&format!("ALTER FUNCTION {function}() OWNER TO gesta_capture;\n"));
-    script.push_str(&format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC;\n"));
-    script.push_str(&format!("SET LOCAL ROLE {};\n", table.operator));
+    let place = |name: &'static str, text: &str| (name, text.to_owned());
+    let places = [
+        place("drop", &drop_triggers(table)),
+        place("schema", &table.schema),
+        place("function", &table.function),
+        place("body", &dollar_quoted(&body(table, parts))),
+        place("comment", &parts.comment),
+        place("operator", &table.operator),
+    ];
+    let mut script = fill(FUNCTION, &places);
+    let on =
+        |relation: &String| [("relation", relation.clone()), ("function", table.function.clone())];
     for relation in &table.relations {
-        script.push_str(&fill(TRIGGERS, &[("relation", relation), ("function", function)]));
+        script.push_str(&fill(TRIGGERS, &on(relation)));
     }
     if table.cascades_to_itself {
-        script.push_str(&fill(CASCADE, &[("relation", &table.relation), ("function", function)]));
+        script.push_str(&fill(CASCADE, &on(&table.relation)));
     }
     script
+}
+
+/// What stands between the quotes of the function.
+fn body(table: &Table, parts: &Parts) -> String {
+    let check = if table.is_partitioned { PAIRS } else { "" };
+    let places = [
+        ("options", &parts.options),
+        ("type", &parts.kind),
+        ("shape", &parts.shape),
+        ("check", &check.to_owned()),
+        ("count", &parts.count),
+        ("insert", &parts.insert),
+        ("update", &parts.update),
+        ("delete", &parts.delete),
+    ]
+    .map(|(name, text)| (name, text.clone()));
+    fill(BODY, &places)
 }
 
 #[cfg(test)]
@@ -116,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_put_in_is_not_filled_again() {
-        let filled = fill("a {x} {y} {z} {", &[("x", "{y}"), ("y", "{x}")]);
+        let filled = fill("a {x} {y} {z} {", &[("x", "{y}".into()), ("y", "{x}".into())]);
         assert_eq!(filled, "a {y} {x} {z} {");
     }
 

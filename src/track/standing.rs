@@ -2,13 +2,16 @@
 
 use deadpool_postgres::Transaction;
 use serde::Serialize;
+#[cfg(feature = "cli")]
 use tokio_postgres::Client;
 
 use super::TrackError;
 use super::options::Options;
 use super::script::COMMENT;
 use crate::resource::ResourceType;
-use crate::store::{Failure, failed, scope};
+#[cfg(feature = "cli")]
+use crate::store::failed;
+use crate::store::{Failure, scope};
 
 /// Each table, its options, and what is not as it should be. The triggers that a table needs: one a kind of statement on
 /// the table and on each partition, and one for rows where a foreign key of the table to itself cascades.
@@ -53,6 +56,8 @@ SELECT n.nspname || '.' || c.relname AS table,
     ) AS missing_on,
     EXISTS (SELECT FROM cascading AS g WHERE g.relation = k.relation AND g.is_missing) AS is_cascade_missing,
     EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = k.relation) AND c.relkind = 'r' AS has_child,
+    NOT (has_schema_privilege('gesta_capture', n.oid, 'USAGE') AND has_table_privilege('gesta_capture', c.oid, 'SELECT'))
+        AS is_unreadable,
     gesta.shape(k.relation) AS shape,
     (
         SELECT o.rolname::text
@@ -79,6 +84,8 @@ pub enum State {
     HasChildren,
     /// It has a foreign key to itself since: rows that it changes make the session's transaction fail.
     CascadeMissing,
+    /// The triggers may not read it, perhaps because it was moved to another schema: TRUNCATE is refused.
+    Unreadable,
     /// Its columns are others than when it was tracked: all is recorded, but slower.
     ShapeChanged,
     /// Its owner is a role that an application may act as, and can switch the triggers off.
@@ -114,6 +121,7 @@ pub(super) async fn read(tx: &Transaction<'_>) -> Result<Vec<Tracked>, TrackErro
 }
 
 /// The same on a plain connection.
+#[cfg(feature = "cli")]
 pub(crate) async fn read_plainly(client: &Client) -> Result<Vec<Tracked>, Failure> {
     let rows = client.query(STANDING, &[&COMMENT]).await;
     rows.map_err(failed("read how tables are tracked"))?.iter().map(tracked).collect()
@@ -137,6 +145,7 @@ fn states(row: &tokio_postgres::Row, options: &Options) -> Vec<State> {
     states.extend((!missing_on.is_empty()).then_some(State::MissingOn(missing_on)));
     states.extend(is("has_child").then_some(State::HasChildren));
     states.extend(is("is_cascade_missing").then_some(State::CascadeMissing));
+    states.extend(is("is_unreadable").then_some(State::Unreadable));
     let shape: Option<String> = row.get("shape");
     states.extend((shape != options.shape).then_some(State::ShapeChanged));
     states.extend(owner.map(State::OwnerCanDisable));

@@ -128,7 +128,7 @@ async fn application_is_neither_superuser_nor_owner_and_cannot_become_it() {
     let (db, _) = filled().await;
     let client = db.connect("gesta_app").await;
     let powers = "SELECT count(*) FROM pg_roles WHERE rolname ~ '^gesta_' AND (rolsuper OR rolcreaterole OR rolcreatedb
-        OR rolreplication OR (rolbypassrls AND rolname <> 'gesta_import')
+        OR rolreplication OR (rolbypassrls AND rolname NOT IN ('gesta_import', 'gesta_capture'))
         OR (rolname <> 'gesta_owner' AND pg_has_role(oid, 'gesta_owner', 'MEMBER')))";
     assert_eq!(count(&client, powers).await, 0);
     for sql in [

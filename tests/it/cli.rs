@@ -9,3 +9,4 @@ mod import;
 mod output;
 mod program;
 mod psql;
+mod track;

@@ -107,7 +107,7 @@ async fn killed_writers_leave_a_log_that_tells_the_tables() {
         "{kills} writers killed in {:?}: {transactions} transactions, {actions} actions ({fired} by triggers)",
         length()
     );
-    assert!(transactions > 30 && fired > 0 && fired < actions, "hardly anything was written");
+    assert!(transactions > 10 && fired > 0 && fired < actions, "hardly anything was written");
     assert_eq!(claims, 0, "what was claimed has been recorded");
     let articles = check_replay(&db, "article", "desk.article").await;
     let authors = check_replay(&db, "author", "desk.author").await;

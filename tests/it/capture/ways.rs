@@ -238,21 +238,31 @@ async fn call(session: &mut Session<'_>, call: &Call) -> Result<(), SessionError
     let ends = || Selection::ids([1, 3]);
     let one = Article::draft(1, 1, "One");
     match call {
-        Call::SaveNew => drop(session.save(&Article::draft(9, 2, "Nine")).await?),
-        Call::SaveChanged | Call::RollBack => {
-            drop(session.save(&Article::draft(1, 1, "Uno")).await?)
+        Call::SaveNew => {
+            session.save(&Article::draft(9, 2, "Nine")).await?;
         }
-        Call::SaveSame => drop(session.save(&one).await?),
+        Call::SaveChanged | Call::RollBack => {
+            session.save(&Article::draft(1, 1, "Uno")).await?;
+        }
+        Call::SaveSame => {
+            session.save(&one).await?;
+        }
         Call::SaveMany => {
             let two = Article::draft(2, 1, "Due");
-            drop(session.save_all(&[Article::draft(9, 2, "Nine"), one, two]).await?);
+            session.save_all(&[Article::draft(9, 2, "Nine"), one, two]).await?;
         }
-        Call::Update => drop(session.update::<Article>(ends(), &json!({"title": "Same"})).await?),
+        Call::Update => {
+            session.update::<Article>(ends(), &json!({"title": "Same"})).await?;
+        }
         Call::UpdateWithTrigger => {
-            drop(session.update::<Article>(ends(), &json!({"state": "public"})).await?);
+            session.update::<Article>(ends(), &json!({"state": "public"})).await?;
         }
-        Call::Delete => drop(session.delete::<Article>(ends()).await?),
-        Call::DeleteWithCascade => drop(session.delete::<Author>(Selection::ids([1])).await?),
+        Call::Delete => {
+            session.delete::<Article>(ends()).await?;
+        }
+        Call::DeleteWithCascade => {
+            session.delete::<Author>(Selection::ids([1])).await?;
+        }
         Call::Tags => {
             session.add(&one, &TAGS, ["sea", "news"]).await?;
             session.set(&one, &TAGS, ["news", "storm"]).await?;

@@ -16,7 +16,7 @@ use super::tables::{Article, Author, TAGS};
 use crate::support::resource;
 
 /// Articles and authors that all writers meet at.
-const ARTICLES: u64 = 60;
+const ARTICLES: u64 = 120;
 const AUTHORS: u64 = 8;
 
 /// Numbers that a seed makes: `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
@@ -129,24 +129,30 @@ async fn call(session: &mut Session<'_>, random: &mut Random) -> Result<(), Sess
     let (low, high) = (article.id, article.id + random.id(20));
     let some = || Selection::ids(low..high);
     match random.below(11) {
-        0..=3 => drop(session.save(&article).await?),
+        0..=3 => {
+            session.save(&article).await?;
+        }
         4 | 5 => {
             let many: Vec<_> = (0..random.below(20)).map(|_| random.article()).collect();
-            drop(session.save_all(&many).await?);
+            session.save_all(&many).await?;
         }
-        6 => drop(session.update::<Article>(some(), &json!({"state": article.state})).await?),
+        6 => {
+            session.update::<Article>(some(), &json!({"state": article.state})).await?;
+        }
         7 => {
             let drafts = Selection::matching("state = $1", &[&"draft"]);
-            drop(session.update::<Article>(drafts, &json!({"state": article.state})).await?);
+            session.update::<Article>(drafts, &json!({"state": article.state})).await?;
         }
-        8 => drop(session.delete::<Article>(some()).await?),
+        8 => {
+            session.delete::<Article>(some()).await?;
+        }
         9 => {
             let member = random.pick(&["sea", "sky", "land"]);
-            drop(session.set(&article, &TAGS, ["news", member]).await?);
+            session.set(&article, &TAGS, ["news", member]).await?;
         }
         _ => {
             let author = Author { id: article.author, name: article.title };
-            drop(session.save(&author).await?);
+            session.save(&author).await?;
         }
     }
     Ok(())
@@ -175,7 +181,7 @@ fn statement(random: &mut Random) -> String {
              WHEN MATCHED THEN UPDATE SET title = '{title}'
              WHEN NOT MATCHED AND v.n % 2 = 0 THEN INSERT VALUES (v.n, {author}, '{title}')"
         ),
-        56..=58 => "SAVEPOINT s; DELETE FROM desk.article; ROLLBACK TO s".to_owned(),
+        56..=58 => "SAVEPOINT s; DELETE FROM desk.article; ROLLBACK TO s; RELEASE s".to_owned(),
         _ => "TRUNCATE desk.article, desk.tag".to_owned(),
     }
 }

@@ -86,6 +86,9 @@ fn help_has_examples_and_the_codes() {
         "doctor",
         "migrate",
         "psql",
+        "track",
+        "untrack",
+        "tracked",
         "completion",
         "show",
     ];

@@ -72,6 +72,29 @@ async fn keys_of_several_columns_are_json_arrays_and_cannot_be_confused() {
     assert_eq!(desk.texts(sql).await, [r#"["a", 1]"#, r#"["a\", 1, \"", 1]"#]);
 }
 
+/// The id of a row is the same whoever looks at it.
+#[tokio::test]
+async fn settings_of_the_writer_do_not_change_what_is_recorded() {
+    let desk = Desk::new(
+        "CREATE TABLE t (at timestamptz PRIMARY KEY, i interval, b bytea, f float8, r daterange)",
+    )
+    .await;
+    desk.track(&tracking("t", "t", &["at"])).await;
+    let row =
+        "'2026-01-01 12:00Z', '1 mon 1 day', '\\x00', 0.1::float8 * 3, '[2026-01-02,2026-03-04)'";
+    let insert = format!("INSERT INTO t VALUES ({row}); DELETE FROM t");
+    desk.run(&insert).await;
+    desk.run(
+        "SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'iso_8601';
+              SET bytea_output = 'escape'; SET extra_float_digits = -5",
+    )
+    .await;
+    desk.run(&insert).await;
+    let recorded = desk.recorded().await;
+    assert!(recorded[0].starts_with("create t:2026-01-01T12:00:00+00:00 {"), "{recorded:?}");
+    assert_eq!(recorded[..2], recorded[2..]);
+}
+
 #[tokio::test]
 async fn keys_that_are_no_ids_are_refused() {
     let desk = Desk::new("CREATE TABLE doc (path text PRIMARY KEY)").await;

@@ -82,6 +82,8 @@ async fn partition_that_was_made_since_is_told() {
     // Through the table it is recorded all the same.
     desk.run("INSERT INTO event VALUES (3, 1)").await;
     assert_eq!(desk.recorded().await.len(), 1);
+    let error = desk.fails("TRUNCATE event").await;
+    assert!(error.contains("a partition has no trigger"), "{error}");
     let states = desk.tracked().await.remove(0).states;
     assert_eq!(states, [State::MissingOn(vec!["event_3".to_owned()])]);
     assert_eq!(desk.track(&options).await.states, []);

@@ -146,7 +146,8 @@ async fn cascades_are_recorded_in_the_other_table_and_in_the_same() {
     .await;
     desk.track(&tracking("node", "node", &["id"])).await;
     desk.track(&tracking("leaf", "leaf", &["id"])).await;
-    desk.run("INSERT INTO node VALUES (1), (2, 1), (3, 2); INSERT INTO leaf VALUES (1, 3)").await;
+    desk.run("INSERT INTO node VALUES (1, NULL), (2, 1), (3, 2); INSERT INTO leaf VALUES (1, 3)")
+        .await;
     desk.recorded().await;
     desk.run("UPDATE node SET id = 20 WHERE id = 2").await;
     let mut found = desk.recorded().await;
@@ -280,7 +281,7 @@ async fn values_are_recorded_as_json_prints_them() {
     let row = "1, 1.50, 'NaN', '2026-01-01T12:00:00.5+02', '2026-02-03', '1 mon', '\\xff', '{\"b\": 1, \"a\": null}', '[1.0]',
          '0192f0c1-7b2a-7c3d-8e4f-5a6b7c8d9e0f', 'it''s \"odd\"', '{glad,NULL}', '(1,2)', 'x', '{1.0,2}', '<a/>', '[1,3)', '101', NULL";
     desk.run(&format!("SET TimeZone = 'UTC'; INSERT INTO article VALUES ({row})")).await;
-    let sql = "SELECT coalesce(jsonb_agg(f.key)::text, 'none') FROM article AS t CROSS JOIN LATERAL jsonb_each(to_jsonb(t)) AS f
+    let sql = "SELECT coalesce(jsonb_agg(f.key)::text, 'none') FROM article AS whole CROSS JOIN LATERAL jsonb_each(to_jsonb(whole)) AS f
                WHERE f.value IS DISTINCT FROM coalesce((SELECT changes #> ARRAY[f.key, '1'] FROM gesta.action WHERE verb = 'create'), 'null')";
     assert_eq!(desk.text(sql).await, "none");
     // Equal is not the same, and a JSON null is a null.

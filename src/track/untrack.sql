@@ -1,0 +1,3 @@
+{drop}{revoke}SET LOCAL ROLE gesta_owner;
+DROP FUNCTION {function}();
+SET LOCAL ROLE {operator};
