@@ -135,7 +135,8 @@ impl<'c> Session<'c> {
         let alive = self.tx.client().simple_query_raw(ALIVE).await.map_err(database(WHAT))?;
         let answers = std::pin::pin!(alive);
         // Both in one flight; the answers are read side by side, or the second would wait behind the first.
-        let (alive, ended) = join(answers.try_for_each(async |_| Ok(())), self.tx.commit()).await;
+        let (alive, ended) =
+            join(answers.try_for_each(|_| std::future::ready(Ok(()))), self.tx.commit()).await;
         alive.map_err(database(WHAT))?;
         ended.map_err(database(WHAT))
     }

@@ -6,6 +6,10 @@ mod append;
 #[path = "../../examples/03_feed.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod feed;
+#[cfg(feature = "tower")]
+#[path = "../../examples/newsroom/main.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod newsroom;
 #[path = "../../examples/02_streams.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod streams;
@@ -54,4 +58,34 @@ async fn writer_tells_duplicates_from_conflicts() {
     let db = support::database().await;
     let text = writer::story(&store(&db).await, Tenant::default()).await.expect("the story");
     assert_eq!(text, "appended\na duplicate\na conflict\n101 actions\n");
+}
+
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn newsroom_has_all_ways_to_write_in_the_same_streams() {
+    let db = support::database().await;
+    let operator = db.unbound_store().await;
+    let tenant = Tenant::new("newsroom").expect("a tenant");
+    let text = newsroom::story(&store(&db).await, &operator, tenant).await.expect("the story");
+    let wanted = r#"The article:
+  save    Ann drafted Strom over the bay
+  save    Ann edited Storm over the bay
+  bulk    Ben published Storm over the bay
+  trigger Olga edited Storm hits the bay
+All that Ann has to do with:
+  bulk    newsroom create Ann
+  save    Ann drafted Strom over the bay
+  save    Ann drafted Ferry resumes
+  save    Ann edited Storm over the bay
+  emit    Ann joined City desk, says Ben
+The old pier:
+  save    Ben booked Harbour concert at Old pier
+The article now, and who last changed it:
+  edit_token (masked)              Ann
+  id         1                     Ann
+  state      "public"              Ben
+  title      "Storm hits the bay"  Olga
+"#;
+    assert_eq!(text, wanted);
+    support::check_log(&db).await;
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use gesta::session::{Selection, SessionError};
-use gesta::{Context, ResourceRef, Session};
+use gesta::{Context, NewAction, ResourceRef, Session};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -342,5 +342,34 @@ async fn each_way_to_write_leaves_exactly_its_actions() {
         check_replay(&db, "article", "desk.article").await;
         check_replay(&db, "author", "desk.author").await;
     }
+    check_log(&db).await;
+}
+
+/// A handler of a web server is moved between threads, and a session within it.
+#[tokio::test]
+async fn sessions_can_be_used_in_tasks() {
+    let db = desk().await;
+    let store = db.store().await;
+    let task = tokio::spawn(async move {
+        let mut client = store.client().await.expect("a connection");
+        let ctx = Context::new(&ResourceRef::new("user", "1").expect("a user"));
+        let mut session = Session::begin(&store, &mut client, &ctx).await?;
+        let (ann, article) =
+            (Author { id: 1, name: "Ann".to_owned() }, Article::draft(1, 1, "One"));
+        session.save(&ann).await?;
+        session.save_all(std::slice::from_ref(&article)).await?;
+        session.update::<Article>(Selection::all(), &json!({"title": "Uno"})).await?;
+        session.add(&article, &TAGS, ["sea"]).await?;
+        session.remove(&article, &TAGS, ["sea"]).await?;
+        session.set(&article, &TAGS, ["sky"]).await?;
+        session.emit(NewAction::new("wave", &ctx)).await?;
+        let found = session.find::<Article>(1).await?;
+        session.delete::<Article>(Selection::ids([1])).await?;
+        session.commit().await?;
+        Ok::<_, SessionError>(found)
+    });
+    let found = task.await.expect("the task ends").expect("all of it succeeds");
+    assert_eq!(found.map(|article| article.title).as_deref(), Some("Uno"));
+    check_replay(&db, "article", "desk.article").await;
     check_log(&db).await;
 }
