@@ -6,6 +6,9 @@ mod append;
 #[path = "../../examples/03_feed.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod feed;
+#[path = "../../examples/05_session.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod session;
 #[path = "../../examples/02_streams.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod streams;
@@ -54,4 +57,13 @@ async fn writer_tells_duplicates_from_conflicts() {
     let db = support::database().await;
     let text = writer::story(&store(&db).await, Tenant::default()).await.expect("the story");
     assert_eq!(text, "appended\na duplicate\na conflict\n101 actions\n");
+}
+
+#[tokio::test]
+async fn session_records_one_row_and_many() {
+    let db = support::database().await;
+    let text = session::story(&store(&db).await, Tenant::default()).await.expect("the story");
+    let wanted = "Alice update gulls Some({\"state\": [\"draft\", \"published\"]})\n\
+                  Alice update storm Some({\"state\": [\"draft\", \"published\"]})\n";
+    assert_eq!(text, wanted);
 }
