@@ -105,3 +105,63 @@ fn diff_of_models<M: Model>(before: &M, after: &M) -> Option<Json> {
     let (before, after) = (RawRow::parse(&before).ok()?, RawRow::parse(&after).ok()?);
     diff(M::RULES, Some(&before), Some(&after))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hook::Rule;
+    use crate::{Context, Hook};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Account {
+        id: u8,
+        open: bool,
+        pin: u16,
+    }
+    impl Resource for Account {
+        fn resource(&self) -> ResourceRef {
+            ResourceRef::new("account", self.id.to_string()).expect("valid")
+        }
+    }
+    impl Model for Account {
+        const TABLE: &'static str = "bank.account";
+        const KEY: &'static str = "id";
+        const RULES: &'static [Rule] = &[Rule::Mask("pin")];
+    }
+    impl Hook for Account {}
+
+    fn account(id: u8, pin: u16) -> Account {
+        Account { id, open: pin > 0, pin }
+    }
+
+    fn changes(actions: &[NewAction]) -> Vec<Option<&str>> {
+        actions.iter().map(|action| action.changes.as_ref().map(Json::get)).collect()
+    }
+
+    fn emitted(hook: impl FnOnce(&mut Emitter<'_>)) -> Vec<NewAction> {
+        let template = NewAction::new("", &Context::system("test").expect("valid"));
+        let row = Json::from_text(r#"{"row":[1,2]}"#.to_owned());
+        let mut emitter = Emitter::new(&template, account(1, 1).resource(), Some(row));
+        hook(&mut emitter);
+        emitter.finish(Change::Created(&account(1, 1))).expect("not refused")
+    }
+
+    #[test]
+    fn diff_of_another_model_is_made_of_its_fields_and_redacted() {
+        let actions = emitted(|emit| emit.diff("edit", &account(2, 0), &account(2, 4711)));
+        let other = r#"{"open":[false,true],"pin":["***","***"]}"#;
+        assert_eq!(changes(&actions), [Some(other), Some(r#"{"row":[1,2]}"#)]);
+        assert_eq!(actions[1].verb, "create", "nothing was said about the row itself");
+    }
+
+    #[test]
+    fn diff_of_the_row_is_told_once() {
+        let actions = emitted(|emit| {
+            emit.action("open", &account(1, 1));
+            emit.diff("edit", &account(1, 0), &account(1, 1));
+        });
+        assert_eq!(changes(&actions), [None, Some(r#"{"row":[1,2]}"#)]);
+        let actions = emitted(|emit| emit.action("open", &account(1, 1)));
+        assert_eq!(changes(&actions), [Some(r#"{"row":[1,2]}"#)]);
+    }
+}

@@ -14,6 +14,9 @@ use crate::resource::Resource;
 /// out by `#[serde(skip)]`. Columns that the struct does not have are left alone by an update, get their default in an
 /// insert, and are in the diff all the same.
 ///
+/// PostgreSQL writes a `timestamptz` in the time zone of the connection: give all connections of an application the same
+/// one, or the same moment is told in two ways by two actions.
+///
 /// A key that the database makes is an `Option` that is `None` in a new model; [`crate::Session::save`] returns the row.
 pub trait Model: Resource + Serialize + DeserializeOwned + Send + Sync {
     /// The table with its schema, such as `newsroom.article`; written as it is called, without quotes.

@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::error::{SessionError, database};
+use super::record::cell;
 use super::statement::{CLOCK, MARK, UNMARK};
 use crate::action::{ActionId, NewAction, Source};
 use crate::context::Context;
@@ -116,8 +117,7 @@ impl<'c> Session<'c> {
     ) -> Result<Vec<ActionId>, SessionError> {
         self.enter()?;
         let rows = self.query("read the clock", CLOCK, &[]).await?;
-        let now =
-            rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or_else(|| self.store.now());
+        let now = cell(rows.first().ok_or(SessionError::Unusable)?, 0)?;
         let ids = self.append(actions, now).await?;
         self.leave(ids)
     }
@@ -133,10 +133,14 @@ impl<'c> Session<'c> {
             return Err(SessionError::Unusable);
         }
         let alive = self.tx.client().simple_query_raw(ALIVE).await.map_err(database(WHAT))?;
-        let answers = std::pin::pin!(alive);
+        let mut answers = std::pin::pin!(alive);
+        let alive = async {
+            while answers.try_next().await?.is_some() {}
+            Ok(())
+        };
         // Both in one flight; the answers are read side by side, or the second would wait behind the first.
-        let (alive, ended) =
-            join(answers.try_for_each(|_| std::future::ready(Ok(()))), self.tx.commit()).await;
+        let (alive, ended): (Result<(), tokio_postgres::Error>, _) =
+            join(alive, self.tx.commit()).await;
         alive.map_err(database(WHAT))?;
         ended.map_err(database(WHAT))
     }

@@ -1,14 +1,17 @@
 //! Bulk operations: one statement, whose rows are fetched and recorded piece by piece.
 
-use deadpool_postgres::tokio_postgres::{Portal, Row, Statement};
+use deadpool_postgres::Transaction;
+use futures_util::FutureExt as _;
+use futures_util::future::join;
 use serde::Serialize;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Portal, Row, Statement};
 use uuid::Uuid;
 
 use super::begin::Session;
 use super::document::{Document, Hidden, RowText};
 use super::error::{SessionError, database};
-use super::record::{cell, read_row};
+use super::record::{append, ask, cell, read_row, stamp};
 use super::selection::{SELECTION_LEN_MAX, Selection, Which};
 use super::shape::{Shape, refused};
 use super::statement;
@@ -17,7 +20,8 @@ use crate::action::{NewAction, Source};
 use crate::error::quote;
 use crate::hook::{Hook, Model, RawRow, RowChange};
 
-/// Changed rows that are held at a time: they are fetched, their actions appended, and forgotten.
+/// Changed rows of a piece: they are fetched, their actions appended, and forgotten. Two pieces are held at a time, one that
+/// hooks are asked about and one under way.
 pub const FETCH_LEN_MAX: u16 = 1_000;
 
 /// Tells from a row of the statement what became of a row of the table.
@@ -100,47 +104,22 @@ impl Session<'_> {
         let mut written = Written::default();
         let template = self.bulk_template(&mut written);
         // The first fetch runs the whole statement, with its triggers.
-        let fetch = self.tx.query_portal(&portal, i32::from(FETCH_LEN_MAX));
-        let fetched = self.marked(WHAT, &shape.table.sql, fetch).await;
+        let first = self.tx.query_portal(&portal, i32::from(FETCH_LEN_MAX));
+        let fetched = self.marked(WHAT, &shape.table.sql, first).await;
         let mut rows = fetched.inspect_err(|error| self.doubt(shape, error))?;
-        if rows.is_empty() {
-            return Ok(Written::default());
+        let mut stamped = Vec::new();
+        while !rows.is_empty() {
+            let flight = join(fetch(&self.tx, &portal, rows.len()), append(&self.tx, &stamped));
+            let ((fetched, appended), asked) = beside(flight, || {
+                let actions = actions::<M>(&rows, &template, &mut written, change)?;
+                stamp(&self.store, &self.ctx, &mut self.ids, (actions, self.store.now()))
+            })
+            .await;
+            written.actions += appended?.len() as u64;
+            (rows, stamped) = (fetched?, asked?);
         }
-        loop {
-            self.record::<M>(&rows, &template, &mut written, change).await?;
-            if rows.len() < usize::from(FETCH_LEN_MAX) {
-                return Ok(written);
-            }
-            rows = self.fetch(&portal).await?;
-        }
-    }
-
-    async fn fetch(&self, portal: &Portal) -> Result<Vec<Row>, SessionError> {
-        let fetch = self.tx.query_portal(portal, i32::from(FETCH_LEN_MAX));
-        fetch.await.map_err(database("fetch the changed rows"))
-    }
-
-    async fn record<M: Hook>(
-        &mut self,
-        rows: &[Row],
-        template: &NewAction,
-        written: &mut Written,
-        change: Reader,
-    ) -> Result<(), SessionError> {
-        let mut actions = Vec::with_capacity(rows.len());
-        for row in rows {
-            let change = change(row)?;
-            let at = cell(row, row.len() - 1)?;
-            match change {
-                RowChange::Created(_) => written.created += 1,
-                RowChange::Updated { .. } => written.updated += 1,
-                RowChange::Deleted(_) => written.deleted += 1,
-            }
-            actions.extend(self.capture::<M>(template, change, at)?.actions);
-        }
-        let appended = self.append(actions, self.store.now()).await?;
-        written.actions += appended.len() as u64;
-        Ok(())
+        written.actions += append(&self.tx, &stamped).await?.len() as u64;
+        Ok(written.ended())
     }
 
     /// The template of a bulk operation's actions, and its run: the context's, or a new one.
@@ -167,6 +146,50 @@ impl Session<'_> {
             self.store.forget_table(shape.name);
         }
     }
+}
+
+/// The next piece; none after one that was not full.
+async fn fetch(
+    tx: &Transaction<'_>,
+    portal: &Portal,
+    before: usize,
+) -> Result<Vec<Row>, SessionError> {
+    if before < usize::from(FETCH_LEN_MAX) {
+        return Ok(Vec::new());
+    }
+    let fetch = tx.query_portal(portal, i32::from(FETCH_LEN_MAX));
+    fetch.await.map_err(database("fetch the changed rows"))
+}
+
+/// Does something while the database works: the first poll sends the statements of `flight`.
+async fn beside<T, R>(flight: impl Future<Output = T>, work: impl FnOnce() -> R) -> (T, R) {
+    let mut flight = std::pin::pin!(flight);
+    let early = flight.as_mut().now_or_never();
+    let done = work();
+    match early {
+        Some(answer) => (answer, done),
+        None => (flight.await, done),
+    }
+}
+
+/// Asks the hook about each row of a piece.
+fn actions<M: Hook>(
+    rows: &[Row],
+    template: &NewAction,
+    written: &mut Written,
+    change: Reader,
+) -> Result<Vec<NewAction>, SessionError> {
+    let mut actions = Vec::with_capacity(rows.len());
+    for row in rows {
+        let change = change(row)?;
+        match change {
+            RowChange::Created(_) => written.created += 1,
+            RowChange::Updated { .. } => written.updated += 1,
+            RowChange::Deleted(_) => written.deleted += 1,
+        }
+        actions.extend(ask::<M>(template, change, cell(row, row.len() - 1)?)?.actions);
+    }
+    Ok(actions)
 }
 
 fn updated(row: &Row) -> Result<RowChange<'_>, SessionError> {

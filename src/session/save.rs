@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::begin::Session;
 use super::document::{Document, RowText};
 use super::error::SessionError;
-use super::record::{cell, read_row};
+use super::record::{ask, cell, read_row};
 use super::shape::{Columns, Shape, refused};
 use super::statement;
 use super::written::{SaveOutcome, Saved, Written};
@@ -80,7 +80,7 @@ impl Session<'_> {
                 self.save_sheets(&mut shape, like, &template, &mut written, |_: (M, _)| ()).await?;
             }
         }
-        self.leave(written)
+        self.leave(written.ended())
     }
 
     /// Saves documents of the same columns, until each of them is done.
@@ -99,13 +99,17 @@ impl Session<'_> {
         let mut pending: Vec<&Sheet> = sheets.iter().collect();
         let mut attempts = 0;
         while !pending.is_empty() {
+            let contended = SessionError::Contended { table: shape.name, rows: pending.len() };
             if attempts == ATTEMPTS_MAX {
-                return Err(SessionError::Contended { table: shape.name, rows: pending.len() });
+                return Err(contended);
             }
             let rows = self.send(shape, &sql, &pending).await?;
+            if rows.len() < pending.len() {
+                return Err(contended);
+            }
             let (mut missed, mut actions) = (Vec::new(), Vec::new());
             for (n, row) in rows.iter().enumerate() {
-                let Some(done) = self.done::<M>(first.keyed, template, row)? else {
+                let Some(done) = done::<M>(first.keyed, template, row)? else {
                     missed.push(pending[n]);
                     continue;
                 };
@@ -115,7 +119,7 @@ impl Session<'_> {
             }
             written.actions += self.append(actions, self.store.now()).await?.len() as u64;
             attempts = if missed.len() < pending.len() { 0 } else { attempts + 1 };
-            pending = if first.keyed == Keyed::ByModel { missed } else { Vec::new() };
+            pending = missed;
         }
         Ok(())
     }
@@ -139,49 +143,47 @@ impl Session<'_> {
         let rows = self.marked("save the rows", &shape.table.sql, query).await;
         rows.inspect_err(|error| self.doubt(shape, error))
     }
+}
 
-    /// What became of a document, from the row that tells of it; nothing where it has to be sent again.
-    fn done<M: Hook>(
-        &self,
-        keyed: Keyed,
-        template: &NewAction,
-        row: &Row,
-    ) -> Result<Option<Done<M>>, SessionError> {
-        if keyed == Keyed::ByDatabase {
-            let change = RowChange::Created(cell::<RowText<'_>>(row, 0)?.0);
-            return self.changed(SaveOutcome::Created, template, change, cell(row, 1)?).map(Some);
+/// What became of a document, from the row that tells of it; nothing where it has to be sent again.
+fn done<M: Hook>(
+    keyed: Keyed,
+    template: &NewAction,
+    row: &Row,
+) -> Result<Option<Done<M>>, SessionError> {
+    if keyed == Keyed::ByDatabase {
+        let change = RowChange::Created(cell::<RowText<'_>>(row, 0)?.0);
+        return changed(SaveOutcome::Created, template, change, cell(row, 1)?).map(Some);
+    }
+    let old = cell::<Option<RowText<'_>>>(row, 3)?.map(|text| text.0);
+    let new = cell::<Option<RowText<'_>>>(row, 4)?.map(|text| text.0);
+    let (given, found): (Option<&str>, Option<&str>) = (cell(row, 1)?, cell(row, 2)?);
+    match (old, new) {
+        (None, None) => Ok(None),
+        (Some(old), _) if given != found => Err(stale::<M>(old, given, found)?),
+        (Some(old), None) => {
+            let row = read_row(old)?;
+            Ok(Some(Done { row, outcome: SaveOutcome::Unchanged, actions: Vec::new() }))
         }
-        let old = cell::<Option<RowText<'_>>>(row, 3)?.map(|text| text.0);
-        let new = cell::<Option<RowText<'_>>>(row, 4)?.map(|text| text.0);
-        let (given, found): (Option<&str>, Option<&str>) = (cell(row, 1)?, cell(row, 2)?);
-        match (old, new) {
-            (None, None) => Ok(None),
-            (Some(old), _) if given != found => Err(stale::<M>(old, given, found)?),
-            (Some(old), None) => {
-                let row = read_row(old)?;
-                Ok(Some(Done { row, outcome: SaveOutcome::Unchanged, actions: Vec::new() }))
-            }
-            (None, Some(new)) => {
-                let change = RowChange::Created(new);
-                self.changed(SaveOutcome::Created, template, change, cell(row, 5)?).map(Some)
-            }
-            (Some(before), Some(after)) => {
-                let change = RowChange::Updated { before, after };
-                self.changed(SaveOutcome::Updated, template, change, cell(row, 5)?).map(Some)
-            }
+        (None, Some(new)) => {
+            let change = RowChange::Created(new);
+            changed(SaveOutcome::Created, template, change, cell(row, 5)?).map(Some)
+        }
+        (Some(before), Some(after)) => {
+            let change = RowChange::Updated { before, after };
+            changed(SaveOutcome::Updated, template, change, cell(row, 5)?).map(Some)
         }
     }
+}
 
-    fn changed<M: Hook>(
-        &self,
-        outcome: SaveOutcome,
-        template: &NewAction,
-        change: RowChange<'_>,
-        at: DateTime<Utc>,
-    ) -> Result<Done<M>, SessionError> {
-        let captured = self.capture::<M>(template, change, at)?;
-        Ok(Done { row: captured.row, outcome, actions: captured.actions })
-    }
+fn changed<M: Hook>(
+    outcome: SaveOutcome,
+    template: &NewAction,
+    change: RowChange<'_>,
+    at: DateTime<Utc>,
+) -> Result<Done<M>, SessionError> {
+    let captured = ask::<M>(template, change, at)?;
+    Ok(Done { row: captured.row, outcome, actions: captured.actions })
 }
 
 impl Sheet {

@@ -15,8 +15,17 @@ pub struct Written {
     pub unchanged: u64,
     /// Actions recorded: one a changed row, where hooks add none, and none for rows that changed in excluded columns only.
     pub actions: u64,
-    /// The run that all these actions share: the context's, or one made for this operation. None where nothing was done.
+    /// The run that all these actions share: the context's, or one made for this operation. None where nothing was
+    /// recorded.
     pub run: Option<Uuid>,
+}
+
+impl Written {
+    /// A run without actions is none.
+    pub(super) fn ended(mut self) -> Self {
+        self.run = self.run.filter(|_| self.actions > 0);
+        self
+    }
 }
 
 /// What became of a saved model.

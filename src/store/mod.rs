@@ -40,6 +40,7 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+pub(crate) use rows::Stamped;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 pub use writer::{WriteError, Writer};
 

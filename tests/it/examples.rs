@@ -10,6 +10,9 @@ mod feed;
 #[path = "../../examples/newsroom/main.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod newsroom;
+#[path = "../../examples/05_session.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod session;
 #[path = "../../examples/02_streams.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod streams;
@@ -88,4 +91,13 @@ The article now, and who last changed it:
 "#;
     assert_eq!(text, wanted);
     support::check_log(&db).await;
+}
+
+#[tokio::test]
+async fn session_records_one_row_and_many() {
+    let db = support::database().await;
+    let text = session::story(&store(&db).await, Tenant::default()).await.expect("the story");
+    let wanted = "Alice update gulls Some({\"state\": [\"draft\", \"published\"]})\n\
+                  Alice update storm Some({\"state\": [\"draft\", \"published\"]})\n";
+    assert_eq!(text, wanted);
 }

@@ -133,3 +133,24 @@ async fn repeated_id_of_an_emitted_action_is_a_conflict() {
     let again = done(&store, async |session| session.emit(same).await).await;
     assert_eq!((again, log(&db).await.len()), (id, 1), "the same is no conflict");
 }
+
+/// A trigger that swallows rows leaves nothing to record; that must not pass for a save.
+#[tokio::test]
+async fn row_that_a_trigger_swallows_is_not_saved() {
+    let (db, store) = newsroom().await;
+    let swallow = "CREATE FUNCTION newsroom.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER swallow BEFORE INSERT ON newsroom.article FOR EACH ROW EXECUTE FUNCTION newsroom.swallow();
+        CREATE TRIGGER swallow BEFORE INSERT ON newsroom.person FOR EACH ROW EXECUTE FUNCTION newsroom.swallow()";
+    db.admin().await.batch_execute(swallow).await.expect("triggers");
+    let keyed =
+        in_session(&store, async |session| session.save(&article(1, "One")).await.map(drop));
+    let unkeyed = in_session(&store, async |session| {
+        session.save(&super::newsroom::person("Ann")).await.map(drop)
+    });
+    for failed in [keyed.await, unkeyed.await] {
+        let error = failed.expect_err("swallowed").to_string();
+        assert!(error.starts_with("1 rows of `newsroom."), "{error}");
+        assert!(error.ends_with("or a trigger of the table swallows them"), "{error}");
+    }
+    assert_eq!(log(&db).await.len(), 0);
+}

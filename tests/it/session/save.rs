@@ -1,6 +1,6 @@
 //! Saving: new rows, changed rows, rows that are the same.
 
-use gesta::session::{SAVE_LEN_MAX, SaveOutcome, Written};
+use gesta::session::{SAVE_LEN_MAX, SaveOutcome, Selection, Written};
 use gesta::{Resource, StreamQuery};
 use serde_json::{Value, json};
 
@@ -92,6 +92,8 @@ async fn many_are_saved_as_one_run() {
     assert!(log(&db).await.contains(&line("bulk", "update", "article:2", &published)));
     let nothing = done(&store, async |session| session.save_all::<Article>(&[]).await).await;
     assert_eq!(nothing, Written::default());
+    let again = done(&store, async |session| session.save_all(&mixed).await).await;
+    assert_eq!(again, Written { unchanged: 3, ..Written::default() }, "nothing recorded, no run");
     check_log(&db).await;
 }
 
@@ -243,5 +245,22 @@ async fn emitted_actions_stand_beside_the_captured_ones() {
     let stream = page(&public(&store), StreamQuery::object(&article(7, "").resource())).await;
     let verbs: Vec<_> = stream.iter().map(|action| action.verb.as_str()).collect();
     assert_eq!(verbs, ["read", "read", "read", "create"], "by one clock");
+    check_log(&db).await;
+}
+
+/// Servers run their handlers on any thread.
+#[tokio::test]
+async fn session_can_be_used_in_a_task_of_its_own() {
+    let (db, store) = newsroom().await;
+    let task = tokio::spawn(async move {
+        done(&store, async |session| {
+            session.save(&article(1, "One")).await?;
+            session.save_all(&[article(2, "Two")]).await?;
+            session.update::<Article>(Selection::ids([1]), &json!({ "state": "open" })).await?;
+            session.delete::<Article>(Selection::matching("id = $1", &[&2_i64])).await
+        })
+        .await
+    });
+    assert_eq!(task.await.expect("done").deleted, 1);
     check_log(&db).await;
 }
