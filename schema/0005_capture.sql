@@ -81,7 +81,8 @@ BEGIN
     s.id_prefix := lpad(to_hex(micros / 1000), 12, '0') || to_hex(28672 + (micros % 1000 * 4096 + 999) / 1000);
     s.id_base := (('x' || substr(random, 17))::bit(64)::bigint & 2305843009213693951) | (-9223372036854775807 - 1);
     -- Whatever one statement of the client sets off is one run: cascades, partitions, both halves of ON CONFLICT. UUIDv8.
-    digest := encode(sha256(convert_to(concat_ws(' ', pg_current_xact_id(), pg_backend_pid(), statement_timestamp()), 'UTF8')), 'hex');
+    digest := concat_ws(' ', pg_current_xact_id(), pg_backend_pid(), statement_timestamp());
+    digest := encode(sha256(convert_to(digest, 'UTF8')), 'hex');
     s.own_run_id := substr(digest, 1, 12) || '8' || substr(digest, 14, 3) || '8' || substr(digest, 18, 15);
     IF current_setting('gesta.context', true) <> '' THEN
         given := gesta.read_context(current_setting('gesta.context', true));
@@ -120,7 +121,9 @@ BEGIN
     PERFORM set_config('gesta.context', given, true);
 END
 $$;
-COMMENT ON FUNCTION gesta.act_as(text, text, text, text) IS 'Says who changes tracked tables until the end of this transaction, and why: BEGIN; SELECT gesta.act_as(''user'', ''42'', ''Alice'', ''ticket 7''); UPDATE …; COMMIT. The role that logged in is recorded besides.';
+COMMENT ON FUNCTION gesta.act_as(text, text, text, text) IS
+    'Says who changes tracked tables until the end of this transaction, and why: BEGIN; SELECT gesta.act_as(''user'', ''42'', '
+    '''Alice'', ''ticket 7''); UPDATE …; COMMIT. The role that logged in is recorded besides.';
 
 -- What a statement of the session has changed, until the session has recorded it. Whoever says that a statement is the
 -- session's own (setting gesta.recorded) has to append the actions in the same transaction, or it does not commit.
@@ -166,8 +169,8 @@ BEGIN
             RAISE EXCEPTION 'this transaction changed % rows of % and recorded %; nothing of it is committed',
                     claimed.changed, claimed.relation::regclass, recorded
                 USING ERRCODE = 'integrity_constraint_violation',
-                      HINT = 'The setting gesta.recorded is for the session of Gesta alone. If it was the session: does its model '
-                          || 'leave out fields that `gesta track` records, or does the table have a new foreign key to itself?';
+                      HINT = 'The setting gesta.recorded is for the session of Gesta alone. If it was the session: does its '
+                          || 'model leave out fields that `gesta track` records, or has the table a new foreign key to itself?';
         END IF;
     END LOOP;
     RETURN NULL;
@@ -233,8 +236,8 @@ COMMENT ON FUNCTION gesta.refuse_key(oid, text) IS 'Refuses a row whose key is e
 -- The shape of a table: what a generated function has been written for.
 CREATE FUNCTION gesta.shape(relation oid) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL) || CASE a.attgenerated WHEN 'v' THEN ' virtual' ELSE '' END,
-                      ',' ORDER BY a.attname)
+    SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL)
+                      || CASE a.attgenerated WHEN 'v' THEN ' virtual' ELSE '' END, ',' ORDER BY a.attname)
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
@@ -302,8 +305,9 @@ CREATE FUNCTION gesta.print_expression(mode text, type oid, "column" text) RETUR
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN mode = 'plain' THEN gesta.json_expression(type, "column") || '::text'
-        WHEN mode = 'hash' THEN format('''"sha256:'' || encode(sha256(convert_to(to_jsonb(%s)::text, ''UTF8'')), ''hex'') || ''"''',
-                                       gesta.json_expression(type, "column"))
+        WHEN mode = 'hash'
+            THEN format('''"sha256:'' || encode(sha256(convert_to(to_jsonb(%s)::text, ''UTF8'')), ''hex'') || ''"''',
+                        gesta.json_expression(type, "column"))
         -- Not made JSON of: what cannot be would be quoted by the error.
         WHEN type IN ('json'::regtype, 'jsonb'::regtype)
             THEN format('CASE WHEN btrim(%1$s::text, E'' \t\n\r'') <> ''null'' THEN ''"***"'' END', "column")
@@ -423,11 +427,13 @@ CREATE FUNCTION gesta.join_expression(parts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A function takes 100 arguments, a table has up to 1,600 columns.
     SELECT CASE
-        WHEN count(*) > 1 THEN format('concat_ws('','', %s)', string_agg(format('nullif(%s, '''')', chunk.joined), ', ' ORDER BY chunk.number))
+        WHEN count(*) > 1 THEN format('concat_ws('','', %s)', string_agg(format('nullif(%s, '''')', chunk.joined), ', '
+                                                                          ORDER BY chunk.number))
         ELSE coalesce(min(chunk.joined), '''''')
     END
     FROM (
-        SELECT (p.n - 1) / 90 AS number, format(E'concat_ws('','',\n            %s)', string_agg(p.part, E',\n            ' ORDER BY p.n)) AS joined
+        SELECT (p.n - 1) / 90 AS number,
+            format(E'concat_ws('','',\n            %s)', string_agg(p.part, E',\n            ' ORDER BY p.n)) AS joined
         FROM unnest(parts) WITH ORDINALITY AS p (part, n)
         GROUP BY (p.n - 1) / 90
     ) AS chunk
@@ -445,7 +451,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fields   record;
     place    text := 'place';
-    old_rows text := CASE WHEN op = 'TRUNCATE' THEN 'ONLY ' || relation::regclass WHEN op LIKE '% ROW' THEN '(SELECT ($2).*)' ELSE 'old_rows' END;
+    old_rows text := CASE
+        WHEN op = 'TRUNCATE' THEN 'ONLY ' || relation::regclass
+        WHEN op LIKE '% ROW' THEN '(SELECT ($2).*)'
+        ELSE 'old_rows'
+    END;
     new_rows text := CASE WHEN op LIKE '% ROW' THEN '(SELECT ($3).*)' ELSE 'new_rows' END;
     old_key  text := gesta.key_expression(relation, options, 'o');
     new_key  text := gesta.key_expression(relation, options, 'n');
@@ -500,7 +510,7 @@ BEGIN
         %1$s.occurred_at, CASE WHEN r.is_moved THEN coalesce(%1$s.run_id, %1$s.own_run_id) ELSE %1$s.run_id END, 'trigger',
         ('{' || r.changes || '}')::jsonb, r.data, r.names, %1$s.context
     FROM (%4$s
-    ) AS r$f$, stamp, options->>'type', CASE WHEN stamp = '($1)' THEN relation::text ELSE 'TG_RELID' END, rows);
+    ) AS r$f$, stamp, options->>'type', CASE stamp WHEN '($1)' THEN relation::text ELSE 'TG_RELID' END, rows);
 END
 $$;
 COMMENT ON FUNCTION gesta.capture_sql(oid, text, jsonb, text) IS 'The statement that records what an INSERT, UPDATE, DELETE or TRUNCATE of a table changed.';
@@ -517,7 +527,8 @@ BEGIN
     RETURN format($f$SELECT count(*)
     FROM (SELECT row_number() OVER () AS %1$I, t.* FROM old_rows AS t) AS o
     JOIN (SELECT row_number() OVER () AS %1$I, t.* FROM new_rows AS t) AS n ON n.%1$I = o.%1$I
-    WHERE %2$s$f$, place, coalesce((SELECT string_agg(f.differs, E'\n        OR ') FROM gesta.capture_fields(relation, options) AS f), 'false'));
+    WHERE %2$s$f$, place,
+        coalesce((SELECT string_agg(f.differs, E'\n        OR ') FROM gesta.capture_fields(relation, options) AS f), 'false'));
 END
 $$;
 COMMENT ON FUNCTION gesta.count_sql(oid, jsonb) IS 'The statement that counts the rows which an UPDATE has changed in a recorded field.';
@@ -528,16 +539,21 @@ GRANT USAGE, SELECT ON SEQUENCE gesta.action_seq TO gesta_capture;
 GRANT INSERT ON gesta.claim TO gesta_capture;
 CREATE POLICY action_by_capture ON gesta.action FOR INSERT TO gesta_capture WITH CHECK (true);
 
+-- Called by the triggers, which run as gesta_capture, and by whoever tracks a table, who acts as gesta_owner.
 REVOKE ALL ON FUNCTION gesta.read_context(text), gesta.cut_name(text), gesta.stamp(timestamptz, boolean),
-    gesta.act_as(text, text, text, text), gesta.settle_claims(), gesta.is_own_statement(oid, text), gesta.claim(oid, text, bigint),
-    gesta.refuse_key(oid, text), gesta.shape(oid), gesta.json_expression(oid, text), gesta.is_harmless(oid),
-    gesta.differs_expression(oid, oid, text, text), gesta.capture_fields(oid, jsonb), gesta.print_expression(text, oid, text),
-    gesta.text_expression(oid, text), gesta.join_expression(text[]), gesta.key_expression(oid, jsonb, text), gesta.name_expression(oid, jsonb, text, text), gesta.capture_sql(oid, text, jsonb, text),
-    gesta.count_sql(oid, jsonb) FROM PUBLIC;
+    gesta.act_as(text, text, text, text), gesta.settle_claims(), gesta.is_own_statement(oid, text),
+    gesta.claim(oid, text, bigint), gesta.refuse_key(oid, text), gesta.shape(oid), gesta.json_expression(oid, text),
+    gesta.is_harmless(oid), gesta.differs_expression(oid, oid, text, text), gesta.capture_fields(oid, jsonb),
+    gesta.print_expression(text, oid, text), gesta.text_expression(oid, text), gesta.join_expression(text[]),
+    gesta.key_expression(oid, jsonb, text), gesta.name_expression(oid, jsonb, text, text),
+    gesta.capture_sql(oid, text, jsonb, text), gesta.count_sql(oid, jsonb)
+    FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gesta.read_context(text), gesta.cut_name(text), gesta.stamp(timestamptz, boolean),
     gesta.is_own_statement(oid, text), gesta.claim(oid, text, bigint), gesta.refuse_key(oid, text), gesta.shape(oid),
     gesta.json_expression(oid, text), gesta.is_harmless(oid), gesta.differs_expression(oid, oid, text, text),
-    gesta.capture_fields(oid, jsonb), gesta.print_expression(text, oid, text), gesta.text_expression(oid, text), gesta.join_expression(text[]), gesta.key_expression(oid, jsonb, text),
-    gesta.name_expression(oid, jsonb, text, text), gesta.capture_sql(oid, text, jsonb, text), gesta.count_sql(oid, jsonb)
+    gesta.capture_fields(oid, jsonb), gesta.print_expression(text, oid, text), gesta.text_expression(oid, text),
+    gesta.join_expression(text[]), gesta.key_expression(oid, jsonb, text), gesta.name_expression(oid, jsonb, text, text),
+    gesta.capture_sql(oid, text, jsonb, text), gesta.count_sql(oid, jsonb)
     TO gesta_capture;
+-- People at psql say who they are; the triggers check it again.
 GRANT EXECUTE ON FUNCTION gesta.read_context(text), gesta.act_as(text, text, text, text) TO gesta_app;

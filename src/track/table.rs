@@ -13,8 +13,9 @@ use crate::store::{Failure, failed, scope};
 /// Columns that an error lists.
 const LISTED_MAX: usize = 30;
 
+/// `parse_ident` refuses what is no name; `to_regclass` does so only before PostgreSQL 17.
 const RESOLVE: &str = "-- track::table::resolve
-SELECT to_regclass($1)::oid AS relation, current_setting('search_path') AS search_path";
+SELECT to_regclass($1)::oid AS relation, parse_ident($1) AS parts, current_setting('search_path') AS search_path";
 
 /// The table, and its function where it is tracked. A free name for the function is made of the table's; it is kept when
 /// the table is renamed, and OIDs are not in it, since they change when a dump is restored.
@@ -309,7 +310,12 @@ impl Table {
 }
 
 fn unnamed(given: &str, error: Failure) -> TrackError {
-    let codes = [SqlState::INVALID_NAME, SqlState::SYNTAX_ERROR, SqlState::FEATURE_NOT_SUPPORTED];
+    let codes = [
+        SqlState::INVALID_NAME,
+        SqlState::SYNTAX_ERROR,
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_PARAMETER_VALUE,
+    ];
     match error.code() {
         Some(code) if codes.contains(code) => TrackError::Name { given: quote(given) },
         _ => TrackError::Database(error),

@@ -179,3 +179,19 @@ async fn what_a_marked_statement_sets_off_is_recorded() {
     );
     check_log(&desk.db).await;
 }
+
+/// The session records after its statement; a check in between would come too early.
+#[tokio::test]
+async fn session_is_not_disturbed_by_immediate_constraints() {
+    let desk = filled().await;
+    let store = desk.db.unbound_store().await;
+    let mut client = store.client().await.expect("a connection");
+    let tx = client.transaction().await.expect("a transaction");
+    tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.expect("set");
+    marked(&tx, "article", "UPDATE article SET views = 1").await;
+    record(&store, &tx, &["article:1", "article:2", "article:3"]).await;
+    tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.expect("all is recorded");
+    tx.commit().await.expect("committed");
+    assert_eq!(desk.recorded().await, [""; 0]);
+    check_log(&desk.db).await;
+}

@@ -274,12 +274,12 @@ async fn values_are_recorded_as_json_prints_them() {
          CREATE TYPE pair AS (a integer, b text);
          CREATE DOMAIN code AS text;
          CREATE TABLE article (id integer PRIMARY KEY, n numeric, f float8, t timestamptz, d date, i interval, b bytea, j json,
-             jb jsonb, u uuid, m mood, ms mood[], p point, c code, ns numeric[], x xml, r int4range, bits bit(3), o pair)",
+             jb jsonb, u uuid, m mood, ms mood[], p point, c code, ns numeric[], r int4range, bits bit(3), o pair)",
     )
     .await;
     desk.track(&article()).await;
     let row = "1, 1.50, 'NaN', '2026-01-01T12:00:00.5+02', '2026-02-03', '1 mon', '\\xff', '{\"b\": 1, \"a\": null}', '[1.0]',
-         '0192f0c1-7b2a-7c3d-8e4f-5a6b7c8d9e0f', 'it''s \"odd\"', '{glad,NULL}', '(1,2)', 'x', '{1.0,2}', '<a/>', '[1,3)', '101', NULL";
+         '0192f0c1-7b2a-7c3d-8e4f-5a6b7c8d9e0f', 'it''s \"odd\"', '{glad,NULL}', '(1,2)', 'x', '{1.0,2}', '[1,3)', '101', NULL";
     desk.run(&format!("SET TimeZone = 'UTC'; INSERT INTO article VALUES ({row})")).await;
     let sql = "SELECT coalesce(jsonb_agg(f.key)::text, 'none') FROM article AS whole CROSS JOIN LATERAL jsonb_each(to_jsonb(whole)) AS f
                WHERE f.value IS DISTINCT FROM coalesce((SELECT changes #> ARRAY[f.key, '1'] FROM gesta.action WHERE verb = 'create'), 'null')";
@@ -293,7 +293,7 @@ async fn values_are_recorded_as_json_prints_them() {
         ("j = '{}'", r#"{"j": [{"a": null, "b": 1}, {}]}"#),
         ("jb = NULL", r#"{"jb": [[1.0], null]}"#),
         ("jb = 'null'", ""),
-        ("f = f, u = u, x = x, r = r, ms = ms", ""),
+        ("f = f, u = u, r = r, ms = ms", ""),
     ] {
         desk.run(&format!("UPDATE article SET {set}")).await;
         let found = desk.recorded().await;
