@@ -28,6 +28,7 @@ pub(crate) fn registry() -> Result<Registry, gesta::registry::RegistryError> {
 }
 
 /// A reference to something of ours, whose keys fit into ids.
+#[expect(clippy::expect_used, reason = "our keys are short and not empty")]
 fn reference(kind: &str, id: &str) -> ResourceRef {
     ResourceRef::new(kind, id).expect("our keys are short and not empty")
 }

@@ -2,6 +2,7 @@
 //! that happens.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_postgres::{Client, Transaction};
@@ -61,7 +62,9 @@ async fn writes_until_it_is_killed() {
     let orders = std::env::var_os(ORDERS).expect("orders").into_string().expect("text");
     let (seed, url) = orders.split_once(' ').expect("a seed and an URL");
     let endpoint: Endpoint = url.parse().expect("an URL");
-    let pool = endpoint.pool(&PoolOptions::default().size(1)).await.expect("a pool");
+    // Sixteen processes that start at once have a busy machine.
+    let patient = PoolOptions::default().size(1).connect_timeout(Duration::from_mins(2));
+    let pool = endpoint.pool(&patient.wait_timeout(Duration::from_mins(2))).await.expect("a pool");
     let store = Store::new(pool);
     let mut client = store.client().await.expect("a connection");
     let mut random = Random(seed.parse().expect("a number"));
