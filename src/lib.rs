@@ -60,6 +60,7 @@
 //! |---|---|
 //! | `tls` | TLS to PostgreSQL |
 //! | `gzip` | imports of packed files |
+//! | `nats` | messages to NATS JetStream |
 //! | `local` | a private PostgreSQL, found or fetched |
 //! | `cli` (default) | the command `gesta`, with all of the above |
 
@@ -72,6 +73,8 @@ pub mod registry;
 pub mod import;
 pub mod store;
 pub mod stream;
+#[cfg(feature = "nats")]
+pub mod relay;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "cli")]
