@@ -19,6 +19,9 @@ mod follow;
 mod isolation;
 mod plans;
 
+#[cfg(feature = "nats")]
+mod relay;
+
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;
