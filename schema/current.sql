@@ -343,6 +343,8 @@ CREATE INDEX action_object_idx ON ONLY gesta.action USING btree (tenant, object_
 
 CREATE INDEX action_run_idx ON ONLY gesta.action USING btree (tenant, run_id, id) WHERE (run_id IS NOT NULL);
 
+CREATE INDEX action_seq_idx ON ONLY gesta.action USING btree (seq);
+
 CREATE INDEX action_target_idx ON ONLY gesta.action USING btree (tenant, target_type, target_id, id DESC) WHERE (target_type IS NOT NULL);
 
 CREATE INDEX follow_followed_idx ON gesta.follow USING btree (tenant, followed_type, followed_id, id);
@@ -449,8 +451,9 @@ GRANT INSERT(context) ON TABLE gesta.action TO gesta_import;
 GRANT INSERT(audience) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(audience) ON TABLE gesta.action TO gesta_import;
 
-GRANT USAGE ON SEQUENCE gesta.action_seq TO gesta_app;
-GRANT USAGE ON SEQUENCE gesta.action_seq TO gesta_import;
+GRANT SELECT,USAGE ON SEQUENCE gesta.action_seq TO gesta_app;
+GRANT SELECT,USAGE ON SEQUENCE gesta.action_seq TO gesta_import;
+GRANT SELECT ON SEQUENCE gesta.action_seq TO gesta_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE gesta.follow TO gesta_app;
 GRANT SELECT ON TABLE gesta.follow TO gesta_import;

@@ -73,6 +73,7 @@ pub mod registry;
 pub mod import;
 pub mod store;
 pub mod stream;
+pub mod log;
 #[cfg(feature = "nats")]
 pub mod relay;
 #[cfg(feature = "local")]
@@ -85,6 +86,7 @@ pub mod cli;
 pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use json::Json;
+pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
 pub use store::{Receipt, Store, Writer};

@@ -5,6 +5,7 @@
 //! Start reading at `append.rs`.
 
 mod append;
+mod bell;
 mod clock;
 mod connect_error;
 mod copy;
@@ -23,6 +24,8 @@ mod visibility;
 mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
+pub use bell::Bell;
+pub(crate) use bell::Ear;
 pub use clock::Now;
 #[cfg(feature = "cli")]
 pub(crate) use clock::system as system_clock;
@@ -75,6 +78,13 @@ impl Failure {
             _ => None,
         }
     }
+
+    /// Whether it may pass by itself: a lost connection, a restart of the server, no connection in time.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        let late = matches!(self, Self::Connection(deadpool_postgres::PoolError::Timeout(_)));
+        late || retry::judge(self) == retry::Verdict::Again
+    }
 }
 
 /// `map_err(failed("read the stream"))`
@@ -90,6 +100,7 @@ struct Inner {
     pool: Pool,
     registry: Registry,
     stamps: Stamps,
+    bell: Bell,
 }
 
 impl Store {
@@ -108,7 +119,7 @@ impl Store {
     /// A store with a clock of the caller's, for tests.
     #[must_use]
     pub fn with_clock(pool: Pool, registry: Registry, now: Now) -> Self {
-        Self(Arc::new(Inner { pool, registry, stamps: Stamps::new(now) }))
+        Self(Arc::new(Inner { pool, registry, stamps: Stamps::new(now), bell: Bell::new() }))
     }
 
     /// The pool, for the application's own transactions.
@@ -127,6 +138,13 @@ impl Store {
     #[must_use]
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.0.stamps.now()
+    }
+
+    /// The bell that wakes those who follow the log in this process. A [`Writer`] rings it after each commit; ring it
+    /// after a commit of your own, and they need not wait for their next look.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.0.bell
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {

@@ -19,6 +19,8 @@ mod follow;
 mod isolation;
 mod plans;
 
+mod log;
+
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;

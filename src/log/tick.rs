@@ -1,0 +1,157 @@
+//! The rows of a tick, piece by piece.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Client;
+use tokio_postgres::Row;
+
+use super::look::{Access, Mark, Now, strange};
+use super::position::{Point, Position, Unfinished};
+use super::reader::{Chunk, Entry};
+use crate::resource::Tenant;
+use crate::store::Failure;
+use crate::stream::row::{self, columns};
+
+/// Values of `seq` that one statement passes over. It bounds what a chunk costs where few of them are for this reader:
+/// another tenant's, rolled back, or of a large load in progress.
+pub(super) const WINDOW: i64 = 50_000;
+
+/// The next rows of a tick. $1 are the transactions in progress at its beginning, $2 and $3 the `after` and `xmax` there;
+/// $4 is the `seq` up to which the tick was read, $5 the one up to which to read, $6 the one after which later transactions
+/// begin. $7 is the snapshot that the tick ends with where that is not this transaction's, $8 the `before` there: a row
+/// from beyond that snapshot that is older than the snapshot was restored with a foreign transaction id. $9 is the tenant,
+/// $10 how many.
+const ROWS: &str = concat!(
+            "-- log::tick::rows
+SELECT ",
+            columns!(),
+            ", a.xid::text, a.seq
+FROM (
+    (SELECT ",
+            columns!(),
+            ", a.xid, a.seq
+    FROM (
+        SELECT running.xid
+        FROM unnest($1::text[]) AS given (xid) CROSS JOIN LATERAL (SELECT given.xid::xid8) AS running (xid)
+        WHERE pg_visible_in_snapshot(running.xid, coalesce($7::text::pg_snapshot, pg_current_snapshot()))
+    ) AS running CROSS JOIN LATERAL (
+        SELECT ",
+            columns!(),
+            ", a.xid, a.seq
+        FROM gesta.action AS a
+        WHERE a.xid = running.xid AND a.seq > $4 AND a.seq <= least($2::bigint, $5::bigint)
+            AND ($9::text IS NULL OR a.tenant = $9)
+        ORDER BY a.seq
+        LIMIT $10
+    ) AS a
+    ORDER BY a.seq
+    LIMIT $10)
+    UNION ALL
+    (SELECT ",
+            columns!(),
+            ", a.xid, a.seq
+    FROM gesta.action AS a
+    WHERE a.seq > $6 AND a.seq <= $5
+        AND (a.seq > $2 OR a.xid >= $3::text::xid8)
+        AND ($7 IS NULL OR pg_visible_in_snapshot(a.xid, $7::text::pg_snapshot)
+            OR (a.seq <= $8 AND a.xid >= pg_snapshot_xmax($7::text::pg_snapshot)))
+        AND ($9::text IS NULL OR a.tenant = $9)
+    ORDER BY a.seq
+    LIMIT $10)
+) AS a
+ORDER BY a.seq
+LIMIT $10"
+);
+
+/// Columns after those of the action.
+const XID: usize = 20;
+const SEQ: usize = 21;
+
+/// Values of `seq` that a statement looks at.
+pub(super) struct Range {
+    /// Up to here the tick was read.
+    done: i64,
+    /// Rows of later transactions are looked for from here on.
+    floor: i64,
+    /// And up to here.
+    last: i64,
+}
+
+impl Range {
+    pub(super) fn new(after: &Position, now: &Now) -> Self {
+        let (done, end) = match &after.tick {
+            Some(tick) => (tick.seq, tick.until.after),
+            None => (0, now.seq),
+        };
+        let floor = done.max(after.from.before);
+        let last = match &after.tick {
+            // A tick of its own ends where its snapshot does.
+            None if end - floor <= WINDOW => i64::MAX,
+            _ => end.min(floor.saturating_add(WINDOW)),
+        };
+        Self { done, floor, last }
+    }
+
+    /// The next rows after a position, up to one more than `limit`, which tells whether the tick goes on.
+    pub(super) async fn rows(
+        &self,
+        client: &Client,
+        after: &Position,
+        tenant: Option<&Tenant>,
+        limit: usize,
+    ) -> Result<(Mark, Vec<Row>), Failure> {
+        let from = &after.from;
+        let running: Vec<_> = from.snapshot.running.iter().map(u64::to_string).collect();
+        let xmax = from.snapshot.xmax.to_string();
+        let until = after.tick.as_ref().map(|tick| tick.until.snapshot.to_string());
+        let before = after.tick.as_ref().map(|tick| tick.until.before);
+        let name = tenant.map(Tenant::as_str);
+        let len = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let Range { done, floor, last } = self;
+        Mark::with_rows(
+            client,
+            tenant,
+            Access::Newest,
+            ROWS,
+            &[&running, &from.after, &xmax, done, last, floor, &until, &before, &name, &len],
+        )
+        .await
+    }
+
+    /// The rows as entries, each with the position after it; the tick ends with `until`.
+    pub(super) fn chunk(
+        &self,
+        after: &Position,
+        until: &Arc<Point>,
+        rows: &[Row],
+        limit: usize,
+    ) -> Result<Chunk, Failure> {
+        // The start has no origin; a tick that begins there has.
+        let from = match after.from.origin {
+            Some(_) => Arc::clone(&after.from),
+            None => Arc::new(Point { origin: until.origin, ..(*after.from).clone() }),
+        };
+        let inside = |seq| {
+            let (from, until) = (Arc::clone(&from), Arc::clone(until));
+            Position { from, tick: Some(Unfinished { until, seq }) }
+        };
+        let mut entries = Vec::with_capacity(rows.len().min(limit));
+        for row in rows.iter().take(limit) {
+            let seq = row.get(SEQ);
+            let action = row::action(row).map_err(Failure::Row)?;
+            let xid = row.get::<_, &str>(XID).parse().map_err(strange)?;
+            entries.push(Entry { position: inside(seq), action, xid, seq });
+        }
+        let end = match entries.last() {
+            Some(last) if rows.len() > limit => last.position.clone(),
+            _ if self.last < until.after => inside(self.last),
+            _ => Position { from: Arc::clone(until), tick: None },
+        };
+        let more = end.tick.is_some();
+        if let (Some(last), false) = (entries.last_mut(), more) {
+            // The tick ends with it.
+            last.position = end.clone();
+        }
+        Ok(Chunk { entries, end, more })
+    }
+}
