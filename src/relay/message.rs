@@ -19,6 +19,12 @@
 //! | `ce-tenant` | `tenant` | the tenant |
 //! | `ce-actor` | `actor` | who, `TYPE:ID` |
 //! | `ce-target` | `target` | in, to or for what, `TYPE:ID`; missing without a target |
+//! | `ce-parked` | `parked` | why the message is a stub, see below; missing otherwise |
+//! | `Gesta-Compared-Since` | | the relay's own, after a database was restored: how far back it compares ids |
+//!
+//! An action whose message the broker does not take, because it is too large, is *parked*: its place in the stream is taken
+//! by a stub, the same action with the same id without `changes`, `data`, `context` and `description`. Whoever needs these
+//! reads them from PostgreSQL by tenant and id. `gesta relay status` lists what is parked.
 //!
 //! In structured mode the attributes are in the payload, and only the first three headers are sent. Values of `ce-` headers
 //! are percent-encoded as the binding says (section 3.1.3.2). CloudEvents allows no control characters in attributes; where
@@ -42,6 +48,10 @@ pub const ID_HEADER: &str = "Nats-Msg-Id";
 pub const POSITION_HEADER: &str = "Gesta-Position";
 /// The header that says structured mode.
 pub const CONTENT_TYPE_HEADER: &str = "content-type";
+/// The header with the time since when the relay compares ids before it publishes ([`super::run`]).
+pub const COMPARED_HEADER: &str = "Gesta-Compared-Since";
+/// The header that says of a stub why it is one.
+const PARKED_HEADER: &str = "ce-parked";
 /// What it says.
 const STRUCTURED: &str = "application/cloudevents+json";
 /// Bytes of a printed position: ids of transactions in progress included, far more than any real one.
@@ -138,6 +148,25 @@ pub struct Incoming {
     pub action: Action,
     /// Its place in the log, as printed.
     pub position: String,
+    /// Why it is a stub: `changes`, `data`, `context` and `description` are missing, and PostgreSQL has them.
+    pub parked: Option<String>,
+}
+
+/// Why an action is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parked {
+    /// The broker takes no message of this size.
+    TooLarge,
+}
+
+impl Parked {
+    /// The word in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too-large",
+        }
+    }
 }
 
 impl Encoder {
@@ -165,13 +194,38 @@ impl Encoder {
     /// # Errors
     /// When the position is not printable ASCII, or the JSON cannot be written.
     pub fn encode(&self, action: &Action, position: &str) -> Result<Outgoing, MessageError> {
+        self.write(action, position, None)
+    }
+
+    /// The message that takes the place of one that the broker does not take: the action without what may be large.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn stub(
+        &self,
+        action: &Action,
+        position: &str,
+        why: Parked,
+    ) -> Result<Outgoing, MessageError> {
+        let mut action = action.clone();
+        (action.changes, action.data, action.context) = (None, None, None);
+        action.description = None;
+        self.write(&action, position, Some(why))
+    }
+
+    fn write(
+        &self,
+        action: &Action,
+        position: &str,
+        parked: Option<Parked>,
+    ) -> Result<Outgoing, MessageError> {
         let id = action.id;
         if !is_position(position) {
             return Err(MessageError::Position { id, given: quote(position) });
         }
         let write = |source| MessageError::Write { id, source };
         let source = self.source(action);
-        let event = Event::of(action, &source);
+        let event = Event { parked: parked.map(Parked::as_str), ..Event::of(action, &source) };
         let mut headers = HeaderMap::new();
         headers.insert(ID_HEADER, event.id.as_str());
         headers.insert(POSITION_HEADER, position);
@@ -229,16 +283,17 @@ impl Incoming {
         let header = |name| headers.and_then(|headers| find(headers, name));
         let required = |name| header(name).ok_or(MessageError::NoHeader { header: name });
         let (given, position) = (required(ID_HEADER)?, required(POSITION_HEADER)?);
-        let action: Action = if header(CONTENT_TYPE_HEADER).is_some_and(is_structured) {
-            serde_json::from_slice(payload).map(|WithData { data }| data)
+        let (action, parked) = if header(CONTENT_TYPE_HEADER).is_some_and(is_structured) {
+            serde_json::from_slice(payload).map(|WithData { data, parked }| (data, parked))
         } else {
-            serde_json::from_slice(payload)
+            let parked = header(PARKED_HEADER).map(str::to_owned);
+            serde_json::from_slice(payload).map(|action: Action| (action, parked))
         }
         .map_err(MessageError::Payload)?;
         if given != action.id.to_string() {
             return Err(MessageError::Id { given: quote(given), id: action.id });
         }
-        Ok(Self { action, position: position.to_owned() })
+        Ok(Self { action, position: position.to_owned(), parked })
     }
 }
 
@@ -271,6 +326,8 @@ struct Event<'a> {
     actor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked: Option<&'static str>,
 }
 
 impl<'a> Event<'a> {
@@ -291,6 +348,7 @@ impl<'a> Event<'a> {
             tenant: action.tenant.as_str(),
             actor: name(&action.actor),
             target: action.target.as_ref().map(name),
+            parked: None,
         }
     }
 
@@ -305,8 +363,12 @@ impl<'a> Event<'a> {
             ("ce-tenant", self.tenant),
             ("ce-actor", &self.actor),
         ];
-        let optional = [("ce-subject", &self.subject), ("ce-target", &self.target)];
-        let optional = optional.into_iter().filter_map(|(name, it)| Some((name, it.as_deref()?)));
+        let optional = [
+            ("ce-subject", self.subject.as_deref()),
+            ("ce-target", self.target.as_deref()),
+            (PARKED_HEADER, self.parked),
+        ];
+        let optional = optional.into_iter().filter_map(|(name, it)| Some((name, it?)));
         required.into_iter().chain(optional)
     }
 }
@@ -321,6 +383,7 @@ struct Structured<'a> {
 #[derive(Deserialize)]
 struct WithData {
     data: Action,
+    parked: Option<String>,
 }
 
 /// What a CloudEvents attribute can hold of a text (CloudEvents 1.0, section "Type System"): no control characters and no

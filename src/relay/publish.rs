@@ -5,10 +5,21 @@
 //! acknowledged, this relay is known to be the one that is not behind, and the rest follow in a window. A message that
 //! is refused takes all after it with it, since none of them can then find the number that it expects; so what is in the
 //! stream is always a beginning of what was given, in its order.
+//!
+//! A number alone does not say which message it is. A broker that has lost its tail gives the same numbers again, perhaps
+//! to other messages, while the client still holds messages in its buffer that fit the old ones:
+//!
+//! ```text
+//! broker   … 7 8 9 10    crash, 9 and 10 are lost    another relay publishes 9' 10'
+//! relay A        sends 11 after 10 ── buffered while the connection is away ──────────── 11 arrives: it fits 10'
+//! ```
+//!
+//! So every message also carries the id that the last message must have (`Nats-Expected-Last-Msg-Id`).
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 
-use async_nats::jetstream::Context;
+use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 
@@ -62,6 +73,15 @@ pub enum PublishCause {
     /// The message is too large, and will be at every attempt.
     #[error(transparent)]
     Message(MessageError),
+    /// The broker or the stream finds the message too large.
+    #[error("action {id} makes a message that is too large for the broker")]
+    TooLarge {
+        /// The action.
+        id: ActionId,
+        /// What it said.
+        #[source]
+        source: async_nats::jetstream::context::PublishError,
+    },
     /// There is no such stream, or it takes other subjects.
     #[error("no stream takes the subject of action {id}; create it, or check its subjects")]
     NoStream {
@@ -95,8 +115,18 @@ struct Sent {
     ack: PublishAckFuture,
 }
 
-/// How far it has come.
-struct Progress {
+/// Publishing that goes on, one message after the other, from where a stream ends.
+///
+/// Dropped half-way, it leaves a beginning of the messages in the stream; the tail tells which.
+pub struct Publishing {
+    publisher: Publisher,
+    /// The last message that was sent, or the stream's last one; none where its id does not matter.
+    previous: Option<ActionId>,
+    /// The number that it has, or will have.
+    expected: u64,
+    under_way: VecDeque<Sent>,
+    /// Whether this relay is known to be the one that is not behind.
+    proven: bool,
     acked: usize,
     last_sequence: u64,
 }
@@ -128,72 +158,127 @@ impl Publisher {
         messages: impl IntoIterator<Item = Outgoing>,
         expected: u64,
     ) -> Result<u64, PublishError> {
-        let mut progress = Progress { acked: 0, last_sequence: expected };
-        let ended = self.publish_all(messages, &mut progress).await;
-        let Progress { acked, last_sequence } = progress;
-        ended.map(|()| last_sequence).map_err(|cause| PublishError { acked, last_sequence, cause })
-    }
-
-    async fn publish_all(
-        &self,
-        messages: impl IntoIterator<Item = Outgoing>,
-        progress: &mut Progress,
-    ) -> Result<(), PublishCause> {
-        let mut under_way = VecDeque::with_capacity(self.window);
-        let mut expected = progress.last_sequence;
+        let mut publishing = self.after(expected, None);
         for message in messages {
-            let room = if progress.acked == 0 { 1 } else { self.window };
-            if under_way.len() >= room
-                && let Some(sent) = under_way.pop_front()
-            {
-                progress.note(sent).await?;
-            }
-            match self.send(message, expected).await {
-                Ok(sent) => under_way.push_back(sent),
-                // What was sent before it counts all the same.
-                Err(cause) => {
-                    progress.note_all(under_way).await?;
-                    return Err(cause);
-                }
-            }
-            expected += 1;
+            publishing.send(message).await?;
         }
-        progress.note_all(under_way).await
+        publishing.settle().await?;
+        Ok(publishing.last_sequence)
     }
 
-    async fn send(&self, message: Outgoing, expected: u64) -> Result<Sent, PublishCause> {
+    /// Publishes message after message behind the one with this number, which must be the stream's last (0 for an empty
+    /// one). Where its id is given, it must be the last one's as well; the broker knows it only for as long as its window
+    /// for duplicates is.
+    #[must_use]
+    pub fn after(&self, expected: u64, id: Option<ActionId>) -> Publishing {
+        Publishing {
+            publisher: self.clone(),
+            previous: id,
+            expected,
+            under_way: VecDeque::with_capacity(self.window),
+            proven: false,
+            acked: 0,
+            last_sequence: expected,
+        }
+    }
+
+    async fn send(
+        &self,
+        message: Outgoing,
+        expected: u64,
+        previous: Option<ActionId>,
+    ) -> Result<Sent, PublishCause> {
         let id = message.id;
-        let max = self.jet_stream.client().server_info().max_payload;
-        message.check_len(max.saturating_sub(FENCE_LEN_MAX)).map_err(PublishCause::Message)?;
+        message.check_len(self.len_max()).map_err(PublishCause::Message)?;
         // The last of two equal headers wins; the message has none of these.
-        let publish = PublishMessage::build()
+        let mut publish = PublishMessage::build()
             .payload(message.payload)
             .headers(message.headers)
             .expected_stream(&self.stream)
             .expected_last_sequence(expected);
+        if let Some(previous) = previous {
+            publish = publish.expected_last_message_id(previous.to_string());
+        }
         let ack = self.jet_stream.send_publish(message.subject, publish).await;
         let ack = ack.map_err(|source| PublishCause::of(id, expected, source))?;
         Ok(Sent { id, expected, ack })
     }
+
+    /// Bytes of a message that the broker takes, without what is added to fence it.
+    #[must_use]
+    pub fn len_max(&self) -> usize {
+        self.jet_stream.client().max_payload().saturating_sub(FENCE_LEN_MAX)
+    }
 }
 
-impl Progress {
-    async fn note(&mut self, Sent { id, expected, ack }: Sent) -> Result<(), PublishCause> {
-        let ack = ack.await.map_err(|source| PublishCause::of(id, expected, source))?;
-        if ack.duplicate {
-            return Err(PublishCause::Duplicate { id, sequence: ack.sequence });
+impl Publishing {
+    /// Sends a message; waits only where as many are under way as may be.
+    ///
+    /// # Errors
+    /// When this message cannot be sent, or one before it was not stored. Nothing more can be sent then.
+    pub async fn send(&mut self, message: Outgoing) -> Result<(), PublishError> {
+        let room = if self.proven { self.publisher.window } else { 1 };
+        while self.under_way.len() >= room {
+            self.note().await?;
         }
+        let id = message.id;
+        match self.publisher.send(message, self.expected, self.previous).await {
+            Ok(sent) => self.under_way.push_back(sent),
+            // What was sent before it counts all the same.
+            Err(cause) => {
+                self.settle().await?;
+                return Err(self.error(cause));
+            }
+        }
+        self.previous = Some(id);
+        self.expected += 1;
+        Ok(())
+    }
+
+    /// Returns when all that was sent is stored. The next message is sent alone again.
+    ///
+    /// # Errors
+    /// When one of them was not stored.
+    pub async fn settle(&mut self) -> Result<(), PublishError> {
+        while !self.under_way.is_empty() {
+            self.note().await?;
+        }
+        self.proven = false;
+        Ok(())
+    }
+
+    /// The number of the last message that is known to be stored.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Waits for the next acknowledgement.
+    async fn note(&mut self) -> Result<(), PublishError> {
+        let Some(Sent { id, expected, ack }) = self.under_way.pop_front() else { return Ok(()) };
+        let ack = ack.await.map_err(|source| self.error(PublishCause::of(id, expected, source)))?;
+        if ack.duplicate {
+            return Err(self.error(PublishCause::Duplicate { id, sequence: ack.sequence }));
+        }
+        self.proven = true;
         self.acked += 1;
         self.last_sequence = ack.sequence;
         Ok(())
     }
 
-    async fn note_all(&mut self, under_way: VecDeque<Sent>) -> Result<(), PublishCause> {
-        for sent in under_way {
-            self.note(sent).await?;
-        }
-        Ok(())
+    fn error(&self, cause: PublishCause) -> PublishError {
+        PublishError { acked: self.acked, last_sequence: self.last_sequence, cause }
     }
+}
+
+/// Whether the stream refused a message for its size.
+fn is_too_large(error: &async_nats::jetstream::context::PublishError) -> bool {
+    let refusal = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    refusal.is_some_and(|refusal| {
+        let code = refusal.error_code();
+        code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
+            || code == ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
+    })
 }
 
 impl PublishCause {
@@ -203,7 +288,11 @@ impl PublishCause {
         source: async_nats::jetstream::context::PublishError,
     ) -> Self {
         match source.kind() {
-            PublishErrorKind::WrongLastSequence => Self::Fenced { expected },
+            PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
+                Self::Fenced { expected }
+            }
+            PublishErrorKind::MaxPayloadExceeded => Self::TooLarge { id, source },
+            PublishErrorKind::Other if is_too_large(&source) => Self::TooLarge { id, source },
             PublishErrorKind::StreamNotFound => Self::NoStream { id },
             PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
                 Self::Unknown { id, source }
