@@ -22,6 +22,8 @@ mod plans;
 mod log;
 #[cfg(feature = "nats")]
 mod relay;
+#[cfg(feature = "nats")]
+mod consumers;
 
 #[cfg(feature = "cli")]
 mod cli;
