@@ -1,5 +1,6 @@
 //! The log reader: overlapping transactions, resuming anywhere, durability, other databases, and chaos.
 
+mod chaos;
 mod order;
 
 use std::collections::BTreeSet;
