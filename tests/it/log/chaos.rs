@@ -19,7 +19,7 @@ const WRITERS: u64 = 8;
 const READERS: u64 = 3;
 const OBJECTS: u64 = 4;
 
-/// A small generator (SplitMix64), so that a seed says all.
+/// A small generator (`SplitMix64`), so that a seed says all.
 struct Dice(u64);
 
 impl Dice {
