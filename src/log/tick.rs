@@ -21,9 +21,11 @@ pub(super) const WINDOW: i64 = 50_000;
 const SINGLY_MAX: u64 = 1_000;
 
 /// The next rows of a tick. $1 are the ids of transactions in progress at its beginning; $2 up to before $3 may be others; $4
-/// is the `seq` there. $5 is the `seq` up to which the tick was read, $6 the one up to which to read. $7 is the snapshot that
-/// the tick ends with where that is not this transaction's, $8 the `next` there: an older row from beyond it was restored,
-/// with a transaction id of elsewhere. $9 is the tenant, $10 how many.
+/// is the `seq` there. $5 is the `seq` up to which the tick was read, $6 the one up to which to read. $7 and $8 are the
+/// snapshot and the `next` that the tick ends with, where those are not of this transaction. $9 is the tenant, $10 how many.
+///
+/// A row that is there has a transaction that the snapshot sees, so the last condition but one lets it through; unless it
+/// was restored from a dump, with a transaction id of elsewhere. Then it comes with the tick of whoever has that id here.
 const ROWS: &str = concat!(
     "-- log::tick::rows
 SELECT ",
@@ -56,7 +58,7 @@ FROM (
     FROM gesta.action AS a
     WHERE a.xid >= $2::text::xid8 AND a.xid < $3::text::xid8
         AND a.seq > $5 AND a.seq <= least($4::bigint, $6::bigint)
-        AND ($7 IS NULL OR pg_visible_in_snapshot(a.xid, (SELECT $7::text::pg_snapshot)))
+        AND pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
         AND ($9::text IS NULL OR a.tenant = $9)
     ORDER BY a.seq
     LIMIT $10)
@@ -66,8 +68,9 @@ FROM (
     ", a.xid, a.seq
     FROM gesta.action AS a
     WHERE a.seq > greatest($4::bigint, $5::bigint) AND a.seq <= $6
-        AND ($7 IS NULL OR pg_visible_in_snapshot(a.xid, (SELECT $7::text::pg_snapshot))
-            OR a.xid >= $8::text::xid8)
+        AND (pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
+            OR a.xid >= (SELECT coalesce($8::text, (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                + age(pg_snapshot_xmax(pg_current_snapshot())::xid))::text)::xid8))
         AND ($9::text IS NULL OR a.tenant = $9)
     ORDER BY a.seq
     LIMIT $10)
