@@ -1,5 +1,6 @@
 //! Subscriptions against a real stream and a real log: joining, filters, exactly once, crashes, dropped messages.
 
+mod concurrent;
 mod join;
 
 use std::collections::BTreeSet;
