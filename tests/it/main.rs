@@ -20,6 +20,8 @@ mod isolation;
 mod plans;
 
 mod log;
+#[cfg(feature = "nats")]
+mod relay;
 
 #[cfg(feature = "cli")]
 mod cli;

@@ -5,7 +5,11 @@ mod cluster;
 mod database;
 #[cfg(feature = "cli")]
 mod home;
+#[cfg(feature = "nats")]
+mod nats;
 mod own;
+#[cfg(feature = "nats")]
+mod own_nats;
 pub(crate) mod proxy;
 mod store;
 
@@ -13,7 +17,11 @@ pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;
+#[cfg(feature = "nats")]
+pub(crate) use nats::{TestNats, nats};
 pub(crate) use own::OwnCluster;
+#[cfg(feature = "nats")]
+pub(crate) use own_nats::OwnNats;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
     walk, walk_feed,
