@@ -301,6 +301,60 @@ COMMENT ON COLUMN gesta.migration.applied_at IS 'When it was applied, by the dat
 
 COMMENT ON COLUMN gesta.migration.applied_by IS 'The role that applied it.';
 
+CREATE TABLE gesta.parked (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    stream text NOT NULL COLLATE pg_catalog."C",
+    "position" text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL COLLATE pg_catalog."C",
+    since timestamp with time zone DEFAULT statement_timestamp() NOT NULL
+);
+
+ALTER TABLE gesta.parked OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.parked IS 'One row is one action that the broker does not take as a message. The stream has a stub in its place.';
+
+COMMENT ON COLUMN gesta.parked.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.parked.id IS 'The action.';
+
+COMMENT ON COLUMN gesta.parked.stream IS 'The stream that it is missing in.';
+
+COMMENT ON COLUMN gesta.parked."position" IS 'Its position in the log.';
+
+COMMENT ON COLUMN gesta.parked.reason IS 'Why, for people; no payload.';
+
+COMMENT ON COLUMN gesta.parked.since IS 'When it was found, by the database''s clock.';
+
+CREATE TABLE gesta.relay (
+    stream text NOT NULL COLLATE pg_catalog."C",
+    holder text NOT NULL COLLATE pg_catalog."C",
+    held_until timestamp with time zone NOT NULL,
+    "position" text COLLATE pg_catalog."C",
+    sequence bigint,
+    saved_at timestamp with time zone,
+    CONSTRAINT relay_position_complete CHECK (((("position" IS NULL) = (sequence IS NULL)) AND (("position" IS NULL) = (saved_at IS NULL)))),
+    CONSTRAINT relay_sequence_range CHECK ((sequence >= 0)),
+    CONSTRAINT relay_stream_length CHECK (((octet_length(stream) >= 1) AND (octet_length(stream) <= 64)))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE gesta.relay OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.relay IS 'One row is one JetStream stream that the log is published to, for all tenants. It spares work, and says where to go on when the stream has dropped every message.';
+
+COMMENT ON COLUMN gesta.relay.stream IS 'The stream''s name.';
+
+COMMENT ON COLUMN gesta.relay.holder IS 'Which relay publishes; the others wait. Changed by each relay that takes over.';
+
+COMMENT ON COLUMN gesta.relay.held_until IS 'Until when the others wait, by the database''s clock. Changed about once a second.';
+
+COMMENT ON COLUMN gesta.relay."position" IS 'A position of the log up to which all is published, perhaps some seconds old. Null before the first one.';
+
+COMMENT ON COLUMN gesta.relay.sequence IS 'The number of the stream''s last message then; 0 for none.';
+
+COMMENT ON COLUMN gesta.relay.saved_at IS 'When the position was noted, by the database''s clock.';
+
 CREATE TABLE gesta.visibility (
     tenant text NOT NULL COLLATE pg_catalog."C",
     action_id uuid NOT NULL,
@@ -332,6 +386,12 @@ ALTER TABLE ONLY gesta.follow
 ALTER TABLE ONLY gesta.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY gesta.parked
+    ADD CONSTRAINT parked_pkey PRIMARY KEY (tenant, id, stream);
+
+ALTER TABLE ONLY gesta.relay
+    ADD CONSTRAINT relay_pkey PRIMARY KEY (stream);
+
 ALTER TABLE ONLY gesta.visibility
     ADD CONSTRAINT visibility_pkey PRIMARY KEY (tenant, action_id);
 
@@ -350,6 +410,8 @@ CREATE INDEX action_target_idx ON ONLY gesta.action USING btree (tenant, target_
 CREATE INDEX follow_followed_idx ON gesta.follow USING btree (tenant, followed_type, followed_id, id);
 
 CREATE INDEX follow_follower_idx ON gesta.follow USING btree (tenant, follower_type, follower_id, id);
+
+CREATE INDEX parked_stream_idx ON gesta.parked USING btree (stream, since);
 
 CREATE TRIGGER action_append_only BEFORE DELETE OR UPDATE ON gesta.action FOR EACH ROW EXECUTE FUNCTION gesta.refuse_change();
 
@@ -371,6 +433,10 @@ CREATE POLICY follow_for_auditor ON gesta.follow FOR SELECT TO gesta_auditor USI
 
 CREATE POLICY follow_of_tenant ON gesta.follow TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
 
+ALTER TABLE gesta.parked ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY parked_for_auditor ON gesta.parked TO gesta_auditor USING (true) WITH CHECK (true);
+
 ALTER TABLE gesta.visibility ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY visibility_for_auditor ON gesta.visibility FOR SELECT TO gesta_auditor USING (true);
@@ -380,6 +446,7 @@ CREATE POLICY visibility_of_tenant ON gesta.visibility TO gesta_app USING ((tena
 GRANT USAGE ON SCHEMA gesta TO gesta_app;
 GRANT USAGE ON SCHEMA gesta TO gesta_import;
 GRANT USAGE ON SCHEMA gesta TO gesta_auditor;
+GRANT USAGE ON SCHEMA gesta TO gesta_relay;
 GRANT USAGE ON SCHEMA gesta TO gesta_user;
 
 REVOKE ALL ON FUNCTION gesta.guard_partition(partition regclass) FROM PUBLIC;
@@ -462,6 +529,12 @@ GRANT SELECT ON TABLE gesta.follow TO gesta_auditor;
 GRANT SELECT ON TABLE gesta.migration TO gesta_app;
 GRANT SELECT ON TABLE gesta.migration TO gesta_import;
 GRANT SELECT ON TABLE gesta.migration TO gesta_auditor;
+
+GRANT SELECT,INSERT,DELETE ON TABLE gesta.parked TO gesta_relay;
+GRANT SELECT ON TABLE gesta.parked TO gesta_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE gesta.relay TO gesta_relay;
+GRANT SELECT ON TABLE gesta.relay TO gesta_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE gesta.visibility TO gesta_app;
 GRANT SELECT ON TABLE gesta.visibility TO gesta_import;

@@ -359,7 +359,7 @@ fn is_too_old(version: &str) -> bool {
 
 /// Nothing before the first attempt; then a random part of a time that doubles, so that the clients of a server that was
 /// restarted do not come back all at once.
-fn pause(attempt: usize) -> Duration {
+pub(super) fn pause(attempt: usize) -> Duration {
     let doublings = u32::try_from(attempt).unwrap_or(u32::MAX).saturating_sub(1).min(10);
     if doublings == 0 {
         return Duration::ZERO;

@@ -35,19 +35,33 @@
 //! than one consumer gets a set of lines for each. The relay itself needs to publish below the prefix, to create and
 //! look at the stream, and to read its last message.
 //!
-//! What this module is not: it knows neither the database nor the log's reader; an action comes in, with its position.
-//! Start reading at [`subject`].
+//! - **The relay** ([`run`]): reads the log and publishes it, as one of any number at once.
+//!
+//! Start reading at [`subject`] for the contract, at [`run`] for what keeps it.
 
+pub mod bell;
 mod connect;
+mod cursor;
+mod error;
+mod known;
+mod ledger;
 pub mod message;
+mod pack;
 pub mod publish;
+pub mod run;
+mod status;
 pub mod stream;
 pub mod subject;
 mod tls;
+mod turn;
 mod url;
 
 pub use connect::{ConnectError, NatsOptions, Reason, SERVER_MIN};
+pub use error::RelayError;
+pub use ledger::ParkedAction;
 pub use message::{Encoder, Incoming, MessageError, Mode, Outgoing};
 pub use publish::{PublishError, Publisher};
+pub use run::{News, Relay};
+pub use status::{Lag, RelayStatus, Tip};
 pub use stream::{StreamError, StreamSpec, Tail};
 pub use subject::{Filter, Ids, Lane, Prefix, SubjectError, Subjects, Tree};
