@@ -1,11 +1,15 @@
 //! Subscriptions against a real stream and a real log: joining, filters, exactly once, crashes, dropped messages.
 
 mod concurrent;
+mod faults;
 mod join;
+mod languages;
+mod step;
 
 use std::collections::BTreeSet;
 
 use gesta::log::Entry;
+use gesta::relay::message::Parked;
 use gesta::relay::stream::tail;
 use gesta::relay::{Encoder, Filter, Publisher, Tail, Tree};
 use gesta::subscription::{Delivery, Subscription};
@@ -24,6 +28,8 @@ pub(super) struct Pump {
     stream: async_nats::jetstream::stream::Stream,
     /// Actions of a chunk; a small one makes ticks of many.
     chunk_len: usize,
+    /// The object whose action is too large for the broker.
+    pub(super) stub: Option<&'static str>,
 }
 
 impl Pump {
@@ -31,7 +37,7 @@ impl Pump {
         let stream = nats.spec.open(&nats.jet_stream).await.expect("made");
         let publisher = Publisher::new(nats.jet_stream.clone(), nats.spec.name());
         let log = auditor_log(db).await;
-        Self { log, encoder: nats.encoder.clone(), publisher, stream, chunk_len }
+        Self { log, encoder: nats.encoder.clone(), publisher, stream, chunk_len, stub: None }
     }
 
     /// Publishes one chunk after the stream's last message, or after `otherwise` where that was dropped; whether there was
@@ -45,7 +51,13 @@ impl Pump {
         let mut chunk = self.log.read(&after, self.chunk_len).await.expect("read");
         self.log.update_audiences(&mut chunk.entries).await.expect("read");
         let encode = |Entry { action, position, .. }: &Entry| {
-            self.encoder.encode(action, &position.to_string()).expect("a message")
+            let position = position.to_string();
+            let message = if self.stub.is_some_and(|stub| object(action) == Some(stub)) {
+                self.encoder.stub(action, &position, Parked::TooLarge)
+            } else {
+                self.encoder.encode(action, &position)
+            };
+            message.expect("a message")
         };
         let messages: Vec<_> = chunk.entries.iter().map(encode).collect();
         self.publisher.publish(messages, tail.sequence()).await.expect("published");
@@ -136,4 +148,12 @@ pub(super) fn distinct(deliveries: &[Delivery]) -> BTreeSet<ActionId> {
         assert!(ids.insert(delivery.action.id), "{} comes twice", delivery.action.id);
     }
     ids
+}
+
+/// Returns when the limits have dropped all.
+pub(super) async fn until_empty(nats: &TestNats) {
+    let stream = nats.jet_stream.get_stream(nats.spec.name()).await.expect("it is there");
+    while stream.get_info().await.expect("the stream").state.messages > 0 {
+        tokio::task::yield_now().await;
+    }
 }
