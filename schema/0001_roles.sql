@@ -7,6 +7,7 @@
 --   gesta_auditor  reads the actions of every tenant, writes nothing
 --   gesta_capture  runs the functions that record changes of tracked tables; nobody logs in as it; BYPASSRLS where the server
 --                  grants it, because a TRUNCATE is recorded by reading the table
+--   gesta_relay    gesta_auditor that keeps how far the relay is
 --   gesta_user     gesta_app for people at psql; may make schemas and tables of its own
 --
 -- LOGIN without a password admits nobody, except where pg_hba.conf trusts the connection, as on the private
@@ -23,6 +24,7 @@ BEGIN
             ('gesta_import', 'LOGIN BYPASSRLS'),
             ('gesta_auditor', 'LOGIN'),
             ('gesta_capture', 'NOLOGIN BYPASSRLS'),
+            ('gesta_relay', 'LOGIN'),
             ('gesta_user', 'LOGIN')
         ) AS role (name, attributes)
     LOOP
@@ -58,11 +60,14 @@ BEGIN
     IF NOT pg_has_role('gesta_import', 'gesta_app', 'MEMBER') THEN
         GRANT gesta_app TO gesta_import;
     END IF;
+    IF NOT pg_has_role('gesta_relay', 'gesta_auditor', 'MEMBER') THEN
+        GRANT gesta_auditor TO gesta_relay;
+    END IF;
     -- A migrating role without the grant option can only warn here: people at psql have no schemas of their own then.
     EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO gesta_user', current_database());
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO gesta_app', current_database());
 END
 $roles$;
 
-GRANT USAGE ON SCHEMA gesta TO gesta_app, gesta_import, gesta_auditor, gesta_user;
 GRANT USAGE, CREATE ON SCHEMA gesta TO gesta_capture;
+GRANT USAGE ON SCHEMA gesta TO gesta_app, gesta_import, gesta_auditor, gesta_relay, gesta_user;

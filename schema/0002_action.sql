@@ -44,6 +44,7 @@ CREATE TABLE gesta.action (
 
 -- One sequence for all partitions: an identity column of a partitioned table is not inherited before PostgreSQL 17.
 -- The application cannot set the value, it has no privilege on the column. Cached values would be handed out of order.
+-- A row's xid is given before its seq, since columns are filled in their order; the log relies on that.
 CREATE SEQUENCE gesta.action_seq AS bigint CACHE 1 OWNED BY gesta.action.seq;
 ALTER TABLE gesta.action ALTER COLUMN seq SET DEFAULT nextval('gesta.action_seq');
 
@@ -76,7 +77,9 @@ CREATE INDEX action_actor_idx ON gesta.action (tenant, actor_type, actor_id, id 
 CREATE INDEX action_object_idx ON gesta.action (tenant, object_type, object_id, id DESC) WHERE object_type IS NOT NULL;
 CREATE INDEX action_target_idx ON gesta.action (tenant, target_type, target_id, id DESC) WHERE target_type IS NOT NULL;
 CREATE INDEX action_run_idx ON gesta.action (tenant, run_id, id) WHERE run_id IS NOT NULL;
+-- What one transaction stored, and everything in the order of the log (src/log).
 CREATE INDEX action_log_idx ON gesta.action (xid, seq);
+CREATE INDEX action_seq_idx ON gesta.action (seq);
 
 -- Append-only, second lock: the owner is stopped as well, also where triggers of replicas are off.
 CREATE FUNCTION gesta.refuse_change() RETURNS trigger
@@ -102,6 +105,8 @@ GRANT INSERT (tenant, id, actor_type, actor_id, verb, object_type, object_id, ta
               run_id, source, outcome, description, changes, data, names, context, audience)
     ON gesta.action TO gesta_app, gesta_import;
 GRANT USAGE ON SEQUENCE gesta.action_seq TO gesta_app, gesta_import;
+-- How far it has come tells the reader of the log that there is something new.
+GRANT SELECT ON SEQUENCE gesta.action_seq TO gesta_app, gesta_import, gesta_auditor;
 
 ALTER TABLE gesta.action ENABLE ROW LEVEL SECURITY;
 CREATE POLICY action_of_tenant ON gesta.action TO gesta_app

@@ -60,6 +60,7 @@
 //! |---|---|
 //! | `tls` | TLS to PostgreSQL |
 //! | `gzip` | imports of packed files |
+//! | `nats` | messages to NATS JetStream |
 //! | `local` | a private PostgreSQL, found or fetched |
 //! | `cli` (default) | the command `gesta`, with all of the above |
 //! | `tower` (default) | a layer that makes a [`Context`] of each HTTP request |
@@ -78,6 +79,11 @@ pub mod store;
 pub mod session;
 pub mod track;
 pub mod stream;
+pub mod log;
+#[cfg(feature = "nats")]
+pub mod relay;
+#[cfg(feature = "nats")]
+pub mod subscription;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "cli")]
@@ -89,6 +95,7 @@ pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use hook::{Change, Emitter, Hook, Model};
 pub use json::Json;
+pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
 pub use session::Session;

@@ -9,12 +9,13 @@
 //! ```
 //!
 //! Written: every key, in this order; times in UTC with microseconds (RFC 3339); numbers as they were given, to the last
-//! digit. Read: `actor` and `verb` are required, keys that are not known are refused, `recorded_at` is ignored because
-//! only the database sets it.
+//! digit. Read as something to append ([`Given`]): `actor` and `verb` are required, keys that are not known are refused,
+//! `recorded_at` is ignored because only the database sets it. Read as what was stored ([`Action`]): what is never null
+//! above is required, and keys that are not known are skipped, so that a reader survives the keys of a later version.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{Action, ActionId, Audience, InvalidAction, NewAction, Outcome, Source};
@@ -83,6 +84,66 @@ impl GivenParty {
         let kind = ResourceType::new(self.kind).map_err(refuse)?;
         let id = ResourceId::new(self.id).map_err(refuse)?;
         Ok(Named { resource: ResourceRef { kind, id }, name: self.name.map(cut) })
+    }
+}
+
+/// The JSON form of what was stored.
+#[derive(Deserialize)]
+struct Stored {
+    id: ActionId,
+    tenant: Tenant,
+    actor: StoredParty,
+    verb: String,
+    object: Option<StoredParty>,
+    target: Option<StoredParty>,
+    occurred_at: DateTime<Utc>,
+    recorded_at: DateTime<Utc>,
+    run_id: Option<Uuid>,
+    source: Source,
+    outcome: Outcome,
+    description: Option<String>,
+    changes: Option<Json>,
+    data: Option<Json>,
+    context: Option<Json>,
+    audience: Audience,
+}
+
+/// Actor, object or target of what was stored.
+#[derive(Deserialize)]
+struct StoredParty {
+    #[serde(rename = "type")]
+    kind: ResourceType,
+    id: ResourceId,
+    name: Option<String>,
+}
+
+impl From<StoredParty> for Named {
+    fn from(StoredParty { kind, id, name }: StoredParty) -> Self {
+        Self { resource: ResourceRef { kind, id }, name }
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        Ok(Self {
+            tenant: stored.tenant,
+            id: stored.id,
+            actor: stored.actor.into(),
+            verb: stored.verb,
+            object: stored.object.map(Into::into),
+            target: stored.target.map(Into::into),
+            occurred_at: stored.occurred_at,
+            recorded_at: stored.recorded_at,
+            run: stored.run_id,
+            source: stored.source,
+            outcome: stored.outcome,
+            description: stored.description,
+            changes: stored.changes,
+            data: stored.data,
+            context: stored.context,
+            audience: stored.audience,
+        })
     }
 }
 
@@ -176,7 +237,18 @@ mod tests {
             context: new.context,
             audience: new.audience,
         };
+        assert_eq!(serde_json::from_str::<Action>(LINE).expect("as it is written"), stored);
         assert_eq!(serde_json::to_string(&stored).expect("serialises"), LINE);
+    }
+
+    #[test]
+    fn what_was_stored_is_read_with_the_keys_of_a_later_version() {
+        let later = LINE.replacen('{', r#"{"seal":[1,{}],"#, 1);
+        let read: Action = serde_json::from_str(&later).expect("a later version's");
+        assert_eq!(serde_json::to_string(&read).expect("serialises"), LINE);
+        let without = LINE.replace(r#""verb":"close","#, "");
+        let error = serde_json::from_str::<Action>(&without).expect_err("no verb").to_string();
+        assert!(error.starts_with("missing field `verb`"), "{error}");
     }
 
     #[test]

@@ -102,6 +102,12 @@ impl Audience {
     pub fn labels<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> Self {
         Self(labels.into_iter().map(Into::into).collect())
     }
+
+    /// Whether everybody may see it.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.0.iter().any(|label| label == "public")
+    }
 }
 
 impl Audience {

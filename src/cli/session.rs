@@ -27,6 +27,8 @@ pub(crate) enum Role {
     App,
     /// A bulk load, which COPY is open to.
     Import,
+    /// A reader of all tenants.
+    Auditor,
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
         match self {
             Self::App => "gesta_app",
             Self::Import => "gesta_import",
+            Self::Auditor => "gesta_auditor",
         }
     }
 }
@@ -116,10 +119,10 @@ impl Session {
     async fn check(&self, endpoint: &Endpoint, role: Role) -> anyhow::Result<Role> {
         let client = self.check_schema(endpoint).await?;
         // An import without its own role is slower, not impossible.
-        if role == Role::Import && is_member(&client, role.name()).await? {
-            return Ok(Role::Import);
+        if role == Role::Import && !is_member(&client, role.name()).await? {
+            return Ok(Role::App);
         }
-        Ok(Role::App)
+        Ok(role)
     }
 }
 

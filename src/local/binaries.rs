@@ -38,6 +38,15 @@ const USUAL_PLACES: [&str; 12] = [
     "/usr/bin",             // Arch, Fedora
 ];
 
+/// Why nothing is fetched into a folder with such a name.
+const UNUSABLE: &str = "  fetch: the folder's name has a `\"`, `$`, `\\` or backquote, which are special there: initdb \
+                        runs the server's programs by the shell; name another folder";
+
+/// Whether `initdb`, which puts a path between double quotes for the shell, would miss programs here.
+fn is_special_to_sh(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().iter().any(|byte| b"\"$`\\".contains(byte))
+}
+
 /// Where to look for PostgreSQL, and whether to fetch one.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -121,8 +130,12 @@ impl Binaries {
         if let Some(found) = finder.installed(home).await {
             return Ok(found);
         }
-        if search.fetch == Fetch::IfNeeded && wanted.is_none_or(|major| major == fetch::MAJOR) {
-            match fetch::fetch(home, &search.path, lock).await? {
+        let fetch =
+            search.fetch == Fetch::IfNeeded && wanted.is_none_or(|major| major == fetch::MAJOR);
+        if fetch && is_special_to_sh(home.path()) {
+            finder.tried.push(UNUSABLE.to_owned());
+        } else if fetch {
+            match fetch::fetch(&fetch::POSTGRES, home, &search.path, lock).await? {
                 Ok(dir) => match finder.probe(&dir).await {
                     Ok(found) => return Ok(found),
                     Err(reason) => finder.note(&dir, &reason),
@@ -177,7 +190,7 @@ impl Finder<'_> {
             ("PATH", on_path),
             ("pg_config", asked.into_iter().collect()),
             (places_name, places),
-            ("what was fetched before", vec![fetch::bin_dir(home)]),
+            ("what was fetched before", vec![fetch::POSTGRES.bin_dir(home)]),
         ];
         for (origin, dirs) in origins {
             let mut hits = 0;

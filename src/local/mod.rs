@@ -37,10 +37,20 @@
 //! | `log`, `log.old` | the server's log since its last start; the log before that |
 //! | `postgres-…` | the fetched server, if one had to be fetched |
 //!
+//! | `nats` | the same for a private NATS server, if one was started |
+//!
 //! Start reading at `server.rs`.
+//!
+//! # NATS
+//!
+//! [`Broker::start`] does the same for a nats-server with JetStream, in the folder `nats` of the home, by the same
+//! means. It listens on a port of 127.0.0.1 that the system chooses, and a random password that only the server's user
+//! can read keeps everybody else out.
 
 mod account;
 mod binaries;
+mod broker;
+mod broker_program;
 mod error;
 mod fetch;
 mod home;
@@ -52,6 +62,8 @@ mod socket;
 mod watch;
 
 pub use binaries::{Binaries, Fetch, MAJOR_MIN, Places, Search};
+pub use broker::{Broker, BrokerError};
+pub use broker_program::{BrokerProgram, BrokerSearch};
 pub use error::LocalError;
 pub use home::{Env, Home};
 pub use open::{DATABASE, OpenError, Private, admin};

@@ -142,7 +142,7 @@ pub(super) fn adopt(home: &Home, account: &Account, server: Pid) -> Result<Hold,
     let mut command = supervise(home, account, &server.to_string());
     command.stdin(reader).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map_err(LocalError::io("run", "/bin/sh"))?;
-    tracing::warn!(%server, "the local PostgreSQL had lost its watcher and has a new one");
+    tracing::warn!(%server, "the local server had lost its watcher and has a new one");
     Ok(hold)
 }
 

@@ -5,6 +5,7 @@
 //! Start reading at `append.rs`.
 
 mod append;
+mod bell;
 mod clock;
 mod connect_error;
 mod copy;
@@ -25,6 +26,8 @@ mod writer;
 
 pub(crate) use append::insert;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
+pub use bell::Bell;
+pub(crate) use bell::Ear;
 pub use clock::Now;
 pub(crate) use clock::Rising;
 #[cfg(feature = "cli")]
@@ -40,6 +43,8 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+#[cfg(feature = "cli")]
+pub(crate) use retry::wait as retry_pause;
 pub(crate) use rows::Stamped;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 pub use writer::{WriteError, Writer};
@@ -80,6 +85,13 @@ impl Failure {
             _ => None,
         }
     }
+
+    /// Whether it may pass by itself: a lost connection, a restart of the server, no connection in time.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        let late = matches!(self, Self::Connection(deadpool_postgres::PoolError::Timeout(_)));
+        late || retry::judge(self) == retry::Verdict::Again
+    }
 }
 
 /// `map_err(failed("read the stream"))`
@@ -96,6 +108,7 @@ struct Inner {
     registry: Registry,
     stamps: Stamps,
     tables: Tables,
+    bell: Bell,
 }
 
 impl Store {
@@ -119,6 +132,7 @@ impl Store {
             registry,
             stamps: Stamps::new(now),
             tables: Tables::default(),
+            bell: Bell::new(),
         }))
     }
 
@@ -142,6 +156,13 @@ impl Store {
 
     fn tables(&self) -> &Tables {
         &self.0.tables
+    }
+
+    /// The bell that wakes those who follow the log in this process. A [`Writer`] rings it after each commit; ring it
+    /// after a commit of your own, and they need not wait for their next look.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.0.bell
     }
 
     pub(crate) fn stamps(&self) -> &Stamps {

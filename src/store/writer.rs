@@ -291,5 +291,6 @@ async fn transact(store: &Store, rows: &[Stamped]) -> Result<Vec<Receipt>, (Fail
         }
     }
     tx.commit().await.map_err(|error| (failed("commit")(error), Stage::Commit))?;
+    store.bell().ring();
     Ok(receipts)
 }

@@ -13,7 +13,7 @@ mod filter;
 mod page;
 pub mod query;
 mod reader;
-mod row;
+pub(crate) mod row;
 pub mod history;
 pub mod stats;
 

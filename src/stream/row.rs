@@ -16,7 +16,7 @@ macro_rules! columns {
     a.audience"
     };
 }
-pub(super) use columns;
+pub(crate) use columns;
 
 #[derive(Default, Deserialize)]
 struct Names {
@@ -28,7 +28,7 @@ struct Names {
 type Malformed = Box<dyn std::error::Error + Send + Sync>;
 
 /// The action in a row. It fails only where something else than this crate wrote the row.
-pub(super) fn action(row: &Row) -> Result<Action, Malformed> {
+pub(crate) fn action(row: &Row) -> Result<Action, Malformed> {
     let names = match row.try_get::<_, Option<Json>>(17)? {
         Some(names) => serde_json::from_str(names.get())?,
         None => Names::default(),

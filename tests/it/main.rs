@@ -27,6 +27,12 @@ mod history;
 mod isolation;
 mod plans;
 
+mod log;
+#[cfg(feature = "nats")]
+mod relay;
+#[cfg(feature = "nats")]
+mod consumers;
+
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;

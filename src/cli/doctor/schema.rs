@@ -18,7 +18,8 @@ SELECT w.name::text AS name, r.oid IS NOT NULL AS present, coalesce(r.rolsuper, 
     coalesce(r.rolbypassrls, false) AS bypassrls,
     coalesce(pg_has_role(r.oid, (SELECT relowner FROM pg_class WHERE oid = 'gesta.action'::regclass), 'MEMBER'), false)
         AS owner
-FROM unnest('{gesta_owner,gesta_app,gesta_import,gesta_auditor,gesta_capture,gesta_user}'::name[]) WITH ORDINALITY AS w (name, n)
+FROM unnest('{gesta_owner,gesta_app,gesta_import,gesta_auditor,gesta_capture,gesta_relay,gesta_user}'::name[])
+    WITH ORDINALITY AS w (name, n)
 LEFT JOIN pg_roles AS r ON r.rolname = w.name
 ORDER BY w.n";
 
@@ -31,7 +32,7 @@ FROM (",
     ") AS relation
 CROSS JOIN pg_roles AS role
 CROSS JOIN unnest('{UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege (name)
-WHERE role.rolname IN ('gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_user') AND NOT role.rolsuper
+WHERE role.rolname IN ('gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_relay', 'gesta_user') AND NOT role.rolsuper
     AND has_table_privilege(role.oid, relation.oid, privilege.name)
 UNION ALL
 SELECT role.rolname || ' lacks insert on gesta.action'
@@ -41,7 +42,7 @@ WHERE role.rolname IN ('gesta_app', 'gesta_import')
 UNION ALL
 SELECT role.rolname || ' lacks select on gesta.action'
 FROM pg_roles AS role
-WHERE role.rolname IN ('gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_user')
+WHERE role.rolname IN ('gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_relay', 'gesta_user')
     AND NOT has_table_privilege(role.oid, 'gesta.action'::regclass, 'SELECT')"
 );
 

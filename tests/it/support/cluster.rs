@@ -16,7 +16,7 @@ use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use gesta::local::{Durability, Home, Options, Search, Server};
+use gesta::local::{Durability, Hold, Home, Options, Search, Server};
 use nix::unistd::Uid;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -78,7 +78,8 @@ impl Cluster {
         let (dir, strategy) = place();
         let server = start(&Home::at(&dir)).await;
         if !server.joined() {
-            sweep_after_run(&server);
+            let pid_file = server.home().data().join("postmaster.pid");
+            sweep_after_run(&dir, &pid_file, server.hold().expect("a file descriptor"));
         }
         let superuser = server.config(server.superuser(), "postgres");
         Self { superuser, template, strategy, server: Some(server) }
@@ -184,7 +185,12 @@ fn template_name() -> String {
 
 /// The folder of this run: in memory if there is room, and where the first process has made it.
 pub(super) fn place() -> (PathBuf, Strategy) {
-    let name = format!("gesta-test-{}-{}", Uid::effective(), runner());
+    place_of("gesta-test")
+}
+
+/// The same for another server of this run.
+pub(super) fn place_of(what: &str) -> (PathBuf, Strategy) {
+    let name = format!("{what}-{}-{}", Uid::effective(), runner());
     let memory = Path::new("/dev/shm").join(&name);
     let disk = std::env::temp_dir().join(&name);
     let room = memory_free() >= SHM_FREE_MIN;
@@ -227,21 +233,21 @@ fn runner() -> String {
     format!("{pid}-{started}")
 }
 
-/// Keeps the server until the runner has gone, then removes the folder.
-fn sweep_after_run(server: &Server) {
+/// Keeps a server until the runner has gone, waits until it has taken away the file that it has while it runs, and then
+/// removes the folder.
+pub(super) fn sweep_after_run(dir: &Path, file_of_running: &Path, hold: Hold) {
     const SWEEP: &str = r#"
         while kill -0 "$1" 2>/dev/null; do sleep 0.2; done
         exec >/dev/null
         tries=0
-        while [ -e "$2/data/postmaster.pid" ] && [ "$tries" -lt 600 ]; do
+        while [ -e "$3" ] && [ "$tries" -lt 600 ]; do
             sleep 0.1
             tries=$((tries + 1))
         done
         rm -rf "$2""#;
     let mut sweeper = Command::new("/bin/sh");
     sweeper.args(["-c", SWEEP, "gesta-test-sweeper", &parent_id().to_string()]);
-    sweeper.arg(server.home().path()).current_dir("/").process_group(0);
-    sweeper.stdin(Stdio::null()).stderr(Stdio::null());
-    sweeper.stdout(server.hold().expect("a file descriptor"));
+    sweeper.args([dir, file_of_running]).current_dir("/").process_group(0);
+    sweeper.stdin(Stdio::null()).stderr(Stdio::null()).stdout(hold);
     drop(sweeper.spawn().expect("the sweeper"));
 }

@@ -5,18 +5,30 @@ mod cluster;
 mod database;
 #[cfg(feature = "cli")]
 mod home;
+#[cfg(feature = "nats")]
+mod nats;
 mod own;
 mod property;
 mod replay;
+#[cfg(feature = "nats")]
+mod own_nats;
 pub(crate) mod proxy;
+#[cfg(feature = "nats")]
+mod relay;
 mod store;
 
 pub(crate) use check::{check_log, problems};
 pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;
+#[cfg(feature = "nats")]
+pub(crate) use nats::{TestNats, nats};
 pub(crate) use own::OwnCluster;
+#[cfg(feature = "nats")]
+pub(crate) use own_nats::OwnNats;
 pub(crate) use property::holds;
+#[cfg(feature = "nats")]
+pub(crate) use relay::relay;
 pub(crate) use replay::check_replay;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,

@@ -1,0 +1,77 @@
+//! The log: every committed action exactly once, in one safe order, for machines that follow it.
+//!
+//! Whoever follows the log (the relay, a live tail, an export, a seal) keeps a [`Position`], asks [`Log::read`] for what
+//! comes after it, and keeps the position of the last entry that it has dealt with. Nothing else has to be stored for it,
+//! neither here nor there; any number of readers do so at the same time.
+//!
+//! # Why not the greatest id or `seq` seen
+//!
+//! Both are handed out before the commit:
+//!
+//! ```text
+//! transaction A   BEGIN ── INSERT seq 1 ─────────────────────────── COMMIT
+//! transaction B        BEGIN ── INSERT seq 2 ── COMMIT
+//! a reader                                            reads 2            "greater than 2" never gives 1: lost
+//! ```
+//!
+//! Waiting for the oldest transaction (`pg_snapshot_xmin`) loses nothing, but one that is left open stops everybody, and the
+//! order of transaction ids is not the order of commits.
+//!
+//! # Ticks
+//!
+//! A snapshot of PostgreSQL says which transactions have ended: all below `xmax` but those that were in progress. What a new
+//! snapshot sees and an earlier one did not is a *tick*: it lies between two consistent states, so nothing is skipped,
+//! nothing comes twice, and a transaction that stays open delays its own rows only. Here the reader's first tick has B, and
+//! A's transaction stands in the position as one in progress; the next tick after A's commit has A.
+//!
+//! Inside a tick rows are ordered by `seq`. A tick may be longer than a chunk: then the position also holds the snapshot
+//! that the tick ends with and the last `seq`, and reading goes on exactly there, whatever has been committed since.
+//!
+//! # The order
+//!
+//! If A was committed before B was inserted, A comes before B. So where a lock orders the writers of an object (its row is
+//! updated in the same transaction, or B's writer has seen A), log order is commit order; rows of one transaction come as
+//! they were inserted. Of transactions that overlap without a lock between them either may come first, and two readers may
+//! see them in different order: the ticks are the reader's. Who needs one order for all writes it down, as the relay does.
+//!
+//! # What can go wrong, and does not
+//!
+//! - *Rollback, savepoints.* What was rolled back is in no snapshot; rows carry the id of their top-level transaction.
+//! - *Prepared transactions* are in progress until they are committed, also through a restart.
+//! - *Crash.* A transaction that commits with `synchronous_commit = off` is visible before it is durable. Before anything is
+//!   handed out, its WAL is on disk (`durable.rs`); what was handed out exists after any crash, and so do the values of
+//!   `seq` that a position knows. PostgreSQL may give out transaction ids again after a crash; a row of such a transaction
+//!   is told by its `seq`, which is greater than any that the position has seen.
+//! - *Restored dump, promoted replica, point-in-time recovery.* The ids are another history's: [`LogError::OtherOrigin`], or
+//!   [`LogError::SetBack`] where only the files were put back. Go on with [`Log::at`] at a time well before the last action
+//!   that you have, and leave out those whose id you have.
+//! - *Standby.* Its snapshots know no transactions in progress: [`LogError::Standby`].
+//! - *Wraparound.* `xid8` is 64 bits wide; there is none.
+//! - *Rows that move* to a new yearly partition keep both `xid` and `seq`; a row may lie in any partition.
+//!
+//! What has not been promised: an audience. The log is read by machines that act for all; who publishes what it reads
+//! looks at [`crate::Action::audience`].
+//!
+//! # Cost
+//!
+//! A look that finds nothing reads the sequence and takes a snapshot, and touches no table. What is new is found by
+//! `seq`, from where the position's snapshot had not been, and by transaction id for those that were in progress.
+//! Writers pay one index on `seq` and one on `(xid, seq)`, and nothing to be heard: readers look every few milliseconds,
+//! and in the same process [`crate::Store::bell`] wakes them. Start reading at `reader.rs`.
+
+mod audience;
+mod durable;
+mod error;
+mod holder;
+mod join;
+mod look;
+mod position;
+mod reader;
+mod snapshot;
+mod tick;
+mod wait;
+
+pub use error::LogError;
+pub use holder::{Holder, Writing};
+pub use position::{Origin, Position, PositionError};
+pub use reader::{CHUNK_LEN_MAX, Chunk, Entry, Log};

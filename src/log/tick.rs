@@ -1,0 +1,175 @@
+//! The rows of a tick, piece by piece.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Client;
+use tokio_postgres::Row;
+
+use super::look::{Access, Mark, Now, strange};
+use super::position::{Point, Position, Unfinished};
+use super::reader::{Chunk, Entry};
+use crate::resource::Tenant;
+use crate::store::Failure;
+use crate::stream::row::{self, columns};
+
+/// Values of `seq` that one statement passes over. It bounds what a chunk costs where few of them are for this reader:
+/// another tenant's, rolled back, or of a large load in progress.
+pub(super) const WINDOW: i64 = 50_000;
+
+/// Transactions beyond a snapshot's `xmax` that are looked up one by one, in order; further ones, which only savepoints
+/// bring about, are read as a range and sorted. A transaction has the least id of itself and its savepoints.
+const SINGLY_MAX: u64 = 1_000;
+
+/// The next rows of a tick. $1 are the ids of transactions in progress at its beginning; $2 up to before $3 may be others; $4
+/// is the `seq` there. $5 is the `seq` up to which the tick was read, $6 the one up to which to read. $7 and $8 are the
+/// snapshot and the `next` that the tick ends with, where those are not of this transaction. $9 is the tenant, $10 how many.
+///
+/// A row that is there has a transaction that the snapshot sees, so the last condition but one lets it through; unless it
+/// was restored from a dump, with a transaction id of elsewhere. Then it comes with the tick of whoever has that id here.
+const ROWS: &str = concat!(
+    "-- log::tick::rows
+SELECT ",
+    columns!(),
+    ", a.xid::text, a.seq
+FROM (
+    (SELECT ",
+    columns!(),
+    ", a.xid, a.seq
+    FROM (
+        SELECT given.xid::xid8 AS xid
+        FROM unnest($1::text[]) AS given (xid)
+        WHERE pg_visible_in_snapshot(given.xid::xid8, coalesce($7::text::pg_snapshot, pg_current_snapshot()))
+    ) AS running CROSS JOIN LATERAL (
+        SELECT ",
+    columns!(),
+    ", a.xid, a.seq
+        FROM gesta.action AS a
+        WHERE a.xid = running.xid AND a.seq > $5 AND a.seq <= least($4::bigint, $6::bigint)
+            AND ($9::text IS NULL OR a.tenant = $9)
+        ORDER BY a.seq
+        LIMIT $10
+    ) AS a
+    ORDER BY a.seq
+    LIMIT $10)
+    UNION ALL
+    (SELECT ",
+    columns!(),
+    ", a.xid, a.seq
+    FROM gesta.action AS a
+    WHERE a.xid >= $2::text::xid8 AND a.xid < $3::text::xid8
+        AND a.seq > $5 AND a.seq <= least($4::bigint, $6::bigint)
+        AND pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
+        AND ($9::text IS NULL OR a.tenant = $9)
+    ORDER BY a.seq
+    LIMIT $10)
+    UNION ALL
+    (SELECT ",
+    columns!(),
+    ", a.xid, a.seq
+    FROM gesta.action AS a
+    WHERE a.seq > greatest($4::bigint, $5::bigint) AND a.seq <= $6
+        AND (pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
+            OR a.xid >= (SELECT coalesce($8::text, (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                + age(pg_snapshot_xmax(pg_current_snapshot())::xid))::text)::xid8))
+        AND ($9::text IS NULL OR a.tenant = $9)
+    ORDER BY a.seq
+    LIMIT $10)
+) AS a
+ORDER BY a.seq
+LIMIT $10"
+);
+
+/// Columns after those of the action.
+const XID: usize = 20;
+const SEQ: usize = 21;
+
+/// Values of `seq` that a statement looks at.
+pub(super) struct Range {
+    /// Up to here the tick was read.
+    done: i64,
+    /// And up to here it will be.
+    last: i64,
+}
+
+impl Range {
+    pub(super) fn new(after: &Position, now: &Now) -> Self {
+        let (done, end) = match &after.tick {
+            Some(tick) => (tick.seq, tick.until.seq),
+            None => (0, now.seq),
+        };
+        let done = done.max(after.from.floor);
+        let windowed = done.max(after.from.seq).saturating_add(WINDOW);
+        let last = match &after.tick {
+            Some(_) => end.min(windowed),
+            // The rest of a tick of its own ends where its snapshot does.
+            None if end <= windowed => i64::MAX,
+            None => windowed,
+        };
+        Self { done, last }
+    }
+
+    /// The next rows after a position, up to one more than `limit`, which tells whether the tick goes on.
+    pub(super) async fn rows(
+        &self,
+        client: &Client,
+        after: &Position,
+        tenant: Option<&Tenant>,
+        limit: usize,
+    ) -> Result<(Mark, Vec<Row>), Failure> {
+        let Point { snapshot, next, seq, .. } = &*after.from;
+        let singly = snapshot.xmax.saturating_add(SINGLY_MAX).min(*next);
+        let running = snapshot.running.iter().copied().chain(snapshot.xmax..singly);
+        let running: Vec<_> = running.map(|xid| xid.to_string()).collect();
+        let (singly, next) = (singly.to_string(), next.to_string());
+        let until = after.tick.as_ref().map(|tick| tick.until.snapshot.to_string());
+        let beyond = after.tick.as_ref().map(|tick| tick.until.next.to_string());
+        let name = tenant.map(Tenant::as_str);
+        let len = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let Self { done, last } = self;
+        Mark::with_rows(
+            client,
+            tenant,
+            Access::Newest,
+            ROWS,
+            &[&running, &singly, &next, seq, done, last, &until, &beyond, &name, &len],
+        )
+        .await
+    }
+
+    /// The rows as entries, each with the position after it; the tick ends with `until`.
+    pub(super) fn chunk(
+        &self,
+        after: &Position,
+        until: &Arc<Point>,
+        rows: &[Row],
+        limit: usize,
+    ) -> Result<Chunk, Failure> {
+        // The start has no origin; a tick that begins there has.
+        let from = match after.from.origin {
+            Some(_) => Arc::clone(&after.from),
+            None => Arc::new(Point { origin: until.origin, ..(*after.from).clone() }),
+        };
+        let inside = |seq| {
+            let (from, until) = (Arc::clone(&from), Arc::clone(until));
+            Position { from, tick: Some(Unfinished { until, seq }) }
+        };
+        let mut entries = Vec::with_capacity(rows.len().min(limit));
+        for row in rows.iter().take(limit) {
+            let seq = row.get(SEQ);
+            let action = row::action(row).map_err(Failure::Row)?;
+            let xid = row.get::<_, &str>(XID).parse().map_err(strange)?;
+            entries.push(Entry { position: inside(seq), action, xid, seq });
+        }
+        let end = match entries.last() {
+            Some(last) if rows.len() > limit => last.position.clone(),
+            _ if self.last < until.seq => inside(self.last),
+            _ => Position { from: Arc::clone(until), tick: None },
+        };
+        let more = end.tick.is_some();
+        if let (Some(last), false) = (entries.last_mut(), more) {
+            // The tick ends with it.
+            last.position = end.clone();
+        }
+        Ok(Chunk { entries, end, more })
+    }
+}

@@ -1,0 +1,418 @@
+//! Messages: an action as a CloudEvent, and back. Pure.
+//!
+//! CloudEvents 1.0 in the NATS binding (version 1.0.3, section 3). In binary mode, the default, the attributes are
+//! headers and the payload is the JSON form of the action ([`crate::action::form`]); in structured mode the payload is a
+//! CloudEvent in JSON whose `data` is that form. `schema/message.schema.json` has both, and the headers, for validators.
+//!
+//! | header | attribute | what |
+//! |---|---|---|
+//! | `Nats-Msg-Id` | | the action's id: the broker drops what it has seen within the stream's duplicate window |
+//! | `Gesta-Position` | | the place in the log, printed; opaque, and in log order with the stream's sequence |
+//! | `content-type` | | `application/cloudevents+json` in structured mode, else missing |
+//! | `ce-specversion` | `specversion` | `1.0` |
+//! | `ce-id` | `id` | the action's id |
+//! | `ce-source` | `source` | `/PREFIX/TENANT`, both as in the subject; with `id` unique on a broker |
+//! | `ce-type` | `type` | `OBJECTTYPE.VERB`, or `VERB` without an object |
+//! | `ce-subject` | `subject` | the object, `TYPE:ID`; missing without an object |
+//! | `ce-time` | `time` | `occurred_at` |
+//! | `ce-datacontenttype` | `datacontenttype` | `application/json` |
+//! | `ce-tenant` | `tenant` | the tenant |
+//! | `ce-actor` | `actor` | who, `TYPE:ID` |
+//! | `ce-target` | `target` | in, to or for what, `TYPE:ID`; missing without a target |
+//! | `ce-parked` | `parked` | why the message is a stub, see below; missing otherwise |
+//! | `Gesta-Compared-Since` | | the relay's own, after a database was restored: how far back it compares ids |
+//!
+//! An action whose message the broker does not take, because it is too large, is *parked*: its place in the stream is taken
+//! by a stub, the same action with the same id without `changes`, `data`, `context` and `description`. Whoever needs these
+//! reads them from PostgreSQL by tenant and id. `gesta relay status` lists what is parked.
+//!
+//! In structured mode the attributes are in the payload, and only the first three headers are sent. Values of `ce-` headers
+//! are percent-encoded as the binding says (section 3.1.3.2). CloudEvents allows no control characters in attributes; where
+//! an id or verb has some, the attribute shows U+FFFD for each. The payload is always exact, so identity is read there.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use async_nats::{HeaderMap, HeaderName};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::subject::{Subjects, Tree};
+use crate::action::{Action, ActionId, form};
+use crate::error::quote;
+use crate::resource::Named;
+
+/// The broker's own header for the id that it recognises duplicates by.
+pub const ID_HEADER: &str = "Nats-Msg-Id";
+/// The header with the place in the log.
+pub const POSITION_HEADER: &str = "Gesta-Position";
+/// The header that says structured mode.
+pub const CONTENT_TYPE_HEADER: &str = "content-type";
+/// The header with the time since when the relay compares ids before it publishes ([`super::run`]).
+pub const COMPARED_HEADER: &str = "Gesta-Compared-Since";
+/// The header that says of a stub why it is one.
+const PARKED_HEADER: &str = "ce-parked";
+/// What it says.
+const STRUCTURED: &str = "application/cloudevents+json";
+/// Bytes of a printed position: ids of transactions in progress included, far more than any real one.
+pub const POSITION_LEN_MAX: usize = 64 * 1024;
+
+/// How CloudEvents are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Attributes as headers; the payload is the action alone.
+    #[default]
+    Binary,
+    /// Everything in the payload, for consumers that know nothing but CloudEvents in JSON.
+    Structured,
+}
+
+/// What cannot be a message, or is none.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// The broker would not take it. It is the same at every attempt.
+    #[error(
+        "action {id} makes a message of {len} bytes, but the broker takes {max}; raise `max_payload` of the broker, and \
+         `max_msg_size` of the stream where it is set"
+    )]
+    TooLarge {
+        /// The action.
+        id: ActionId,
+        /// Bytes of headers and payload.
+        len: usize,
+        /// Bytes that the broker takes.
+        max: usize,
+    },
+    /// A position that fits into no header.
+    #[error(
+        "the position {given} of action {id} is no header; give up to {POSITION_LEN_MAX} printable ASCII characters"
+    )]
+    Position {
+        /// The action.
+        id: ActionId,
+        /// What was given, cut and quoted.
+        given: String,
+    },
+    /// The action cannot be written as JSON.
+    #[error("failed to write action {id} as JSON")]
+    Write {
+        /// The action.
+        id: ActionId,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A message that was not published by a relay.
+    #[error("the message has no header `{header}`, so no relay has published it")]
+    NoHeader {
+        /// Which one is missing.
+        header: &'static str,
+    },
+    /// A payload that is no action.
+    #[error("failed to read an action from the message")]
+    Payload(#[source] serde_json::Error),
+    /// The message says one id in the header and another one in the payload.
+    #[error("the message's id is {given}, but its action is {id}")]
+    Id {
+        /// What the header says, cut and quoted.
+        given: String,
+        /// What the payload says.
+        id: ActionId,
+    },
+}
+
+/// Makes messages of actions.
+#[derive(Clone, Debug, Default)]
+pub struct Encoder {
+    subjects: Subjects,
+    mode: Mode,
+}
+
+/// A message to publish.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The action's id, which is the message's.
+    pub id: ActionId,
+    /// Where to.
+    pub subject: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its payload.
+    pub payload: Bytes,
+}
+
+/// A message that came in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// The action.
+    pub action: Action,
+    /// Its place in the log, as printed.
+    pub position: String,
+    /// Why it is a stub: `changes`, `data`, `context` and `description` are missing, and PostgreSQL has them.
+    pub parked: Option<String>,
+}
+
+/// Why an action is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parked {
+    /// The broker takes no message of this size.
+    TooLarge,
+}
+
+impl Parked {
+    /// The word in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
+impl Encoder {
+    /// Binary messages on these subjects.
+    #[must_use]
+    pub fn new(subjects: Subjects) -> Self {
+        Self { subjects, mode: Mode::Binary }
+    }
+
+    /// How the CloudEvents are written.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The subjects.
+    #[must_use]
+    pub fn subjects(&self) -> &Subjects {
+        &self.subjects
+    }
+
+    /// The message of an action, whose audience decides on the subject: give it the one that holds now.
+    ///
+    /// # Errors
+    /// When the position is not printable ASCII, or the JSON cannot be written.
+    pub fn encode(&self, action: &Action, position: &str) -> Result<Outgoing, MessageError> {
+        self.write(action, position, None)
+    }
+
+    /// The message that takes the place of one that the broker does not take: the action without what may be large.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn stub(
+        &self,
+        action: &Action,
+        position: &str,
+        why: Parked,
+    ) -> Result<Outgoing, MessageError> {
+        let mut action = action.clone();
+        (action.changes, action.data, action.context) = (None, None, None);
+        action.description = None;
+        self.write(&action, position, Some(why))
+    }
+
+    fn write(
+        &self,
+        action: &Action,
+        position: &str,
+        parked: Option<Parked>,
+    ) -> Result<Outgoing, MessageError> {
+        let id = action.id;
+        if !is_position(position) {
+            return Err(MessageError::Position { id, given: quote(position) });
+        }
+        let write = |source| MessageError::Write { id, source };
+        let source = self.source(action);
+        let event = Event { parked: parked.map(Parked::as_str), ..Event::of(action, &source) };
+        let mut headers = HeaderMap::new();
+        headers.insert(ID_HEADER, event.id.as_str());
+        headers.insert(POSITION_HEADER, position);
+        let payload = match self.mode {
+            Mode::Binary => {
+                for (name, value) in event.attributes() {
+                    headers.insert(name, percent_encode(value).as_str());
+                }
+                serde_json::to_vec(action).map_err(write)?
+            }
+            Mode::Structured => {
+                headers.insert(CONTENT_TYPE_HEADER, STRUCTURED);
+                serde_json::to_vec(&Structured { event, data: action }).map_err(write)?
+            }
+        };
+        Ok(Outgoing { id, subject: self.subjects.of(action), headers, payload: payload.into() })
+    }
+
+    fn source(&self, action: &Action) -> String {
+        let filter = self.subjects.filter(Tree::Public).tenant(&action.tenant).to_string();
+        let tenant = filter[self.subjects.prefix().as_str().len()..].split('.').nth(2);
+        format!("/{}/{}", self.subjects.prefix(), tenant.unwrap_or_default())
+    }
+}
+
+impl Outgoing {
+    /// Bytes of headers and payload, which is what a broker limits (`max_payload`).
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        let line = |name: &str, value: &str| name.len() + ": ".len() + value.len() + "\r\n".len();
+        let lines = self.headers.iter().flat_map(|(name, values)| {
+            values.iter().map(move |value| line(name.as_ref(), value.as_str()))
+        });
+        "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>() + self.payload.len()
+    }
+
+    /// Whether a broker takes it, together with what the relay adds to fence it ([`super::publish`]).
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`].
+    pub fn check_len(&self, max: usize) -> Result<(), MessageError> {
+        match self.wire_len() {
+            len if len <= max => Ok(()),
+            len => Err(MessageError::TooLarge { id: self.id, len, max }),
+        }
+    }
+}
+
+impl Incoming {
+    /// Reads a message, in either mode.
+    ///
+    /// # Errors
+    /// When it is no relay's message, or its payload is no action.
+    pub fn read(headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Self, MessageError> {
+        let header = |name| headers.and_then(|headers| find(headers, name));
+        let required = |name| header(name).ok_or(MessageError::NoHeader { header: name });
+        let (given, position) = (required(ID_HEADER)?, required(POSITION_HEADER)?);
+        let (action, parked) = if header(CONTENT_TYPE_HEADER).is_some_and(is_structured) {
+            serde_json::from_slice(payload).map(|WithData { data, parked }| (data, parked))
+        } else {
+            let parked = header(PARKED_HEADER).map(str::to_owned);
+            serde_json::from_slice(payload).map(|action: Action| (action, parked))
+        }
+        .map_err(MessageError::Payload)?;
+        if given != action.id.to_string() {
+            return Err(MessageError::Id { given: quote(given), id: action.id });
+        }
+        Ok(Self { action, position: position.to_owned(), parked })
+    }
+}
+
+/// The value of a header, whatever the case of its name: other clients may have changed that.
+fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let exact = headers.get(name);
+    let same = |found: &HeaderName| AsRef::<str>::as_ref(found).eq_ignore_ascii_case(name);
+    let any = || headers.iter().find(|(found, _)| same(found));
+    exact.or_else(|| any().and_then(|(_, values)| values.first())).map(|value| value.as_str())
+}
+
+fn is_structured(content_type: &str) -> bool {
+    const MEDIA_TYPE: &str = "application/cloudevents";
+    content_type.get(..MEDIA_TYPE.len()).is_some_and(|it| it.eq_ignore_ascii_case(MEDIA_TYPE))
+}
+
+/// The attributes of an action's CloudEvent.
+#[derive(Serialize)]
+struct Event<'a> {
+    specversion: &'static str,
+    id: String,
+    source: &'a str,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    time: String,
+    datacontenttype: &'static str,
+    tenant: &'a str,
+    actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked: Option<&'static str>,
+}
+
+impl<'a> Event<'a> {
+    fn of(action: &'a Action, source: &'a str) -> Self {
+        let name = |named: &Named| allowed(&named.resource.to_string()).into_owned();
+        let kind = match &action.object {
+            Some(object) => format!("{}.{}", object.resource.kind, action.verb),
+            None => action.verb.clone(),
+        };
+        Self {
+            specversion: "1.0",
+            id: action.id.to_string(),
+            source,
+            kind: allowed(&kind).into_owned(),
+            subject: action.object.as_ref().map(name),
+            time: form::time(action.occurred_at),
+            datacontenttype: "application/json",
+            tenant: action.tenant.as_str(),
+            actor: name(&action.actor),
+            target: action.target.as_ref().map(name),
+            parked: None,
+        }
+    }
+
+    fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let required = [
+            ("ce-specversion", self.specversion),
+            ("ce-id", &self.id),
+            ("ce-source", self.source),
+            ("ce-type", &self.kind),
+            ("ce-time", &self.time),
+            ("ce-datacontenttype", self.datacontenttype),
+            ("ce-tenant", self.tenant),
+            ("ce-actor", &self.actor),
+        ];
+        let optional = [
+            ("ce-subject", self.subject.as_deref()),
+            ("ce-target", self.target.as_deref()),
+            (PARKED_HEADER, self.parked),
+        ];
+        let optional = optional.into_iter().filter_map(|(name, it)| Some((name, it?)));
+        required.into_iter().chain(optional)
+    }
+}
+
+#[derive(Serialize)]
+struct Structured<'a> {
+    #[serde(flatten)]
+    event: Event<'a>,
+    data: &'a Action,
+}
+
+#[derive(Deserialize)]
+struct WithData {
+    data: Action,
+    parked: Option<String>,
+}
+
+/// What a CloudEvents attribute can hold of a text (CloudEvents 1.0, section "Type System"): no control characters and no
+/// noncharacters.
+fn allowed(text: &str) -> Cow<'_, str> {
+    let forbidden = |c: char| {
+        c.is_control() || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
+    };
+    if text.contains(forbidden) { text.replace(forbidden, "\u{fffd}").into() } else { text.into() }
+}
+
+/// Everything but printable ASCII, and `"` and `%` as well (NATS binding, section 3.1.3.2). What is left cannot end a
+/// header, on which `HeaderMap::insert` would panic.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'%' => drop(write!(encoded, "%{byte:02X}")),
+            0x21..=0x7e => encoded.push(byte.into()),
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+fn is_position(text: &str) -> bool {
+    (1..=POSITION_LEN_MAX).contains(&text.len())
+        && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Actions of the log become messages: with the audience that holds now, and as a stub where the broker takes no more.
+
+use std::collections::HashMap;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::error::RelayError;
+use super::known::Known;
+use super::ledger::Ledger;
+use super::message::{COMPARED_HEADER, Encoder, Outgoing, Parked};
+use super::publish::Publisher;
+use crate::action::{ActionId, Audience};
+use crate::error::chain;
+use crate::log::{Chunk, Entry, Position};
+
+/// Few actions have another audience than they were appended with.
+const AUDIENCES: &str = "-- relay::pack::audiences
+SELECT v.action_id, v.tenant, v.audience
+FROM unnest($1::text[], $2::uuid[]) AS w (tenant, id)
+JOIN gesta.visibility AS v ON v.tenant = w.tenant AND v.action_id = w.id";
+
+/// The messages of a chunk.
+#[derive(Debug)]
+pub(super) struct Packet {
+    /// In log order.
+    pub(super) messages: Vec<Outgoing>,
+    /// After the last action of the chunk, whether it is among the messages or not.
+    pub(super) end: Position,
+    /// Whether there was no more in the log.
+    pub(super) is_last: bool,
+    /// What the broker does not take, and why.
+    pub(super) parked: Vec<(ActionId, String)>,
+    /// Bytes of all payloads.
+    pub(super) len: usize,
+}
+
+/// How much of an action the broker refused, as found by trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The whole.
+    Whole,
+    /// The stub as well.
+    Stub,
+}
+
+/// What the broker refused, as far as this process knows.
+pub(super) type Poison = HashMap<ActionId, Refused>;
+
+/// Makes messages of chunks.
+pub(super) struct Packer<'a> {
+    pub(super) encoder: &'a Encoder,
+    pub(super) publisher: &'a Publisher,
+    pub(super) ledger: &'a Ledger,
+    pub(super) poison: &'a Poison,
+}
+
+impl Packer<'_> {
+    /// The messages of a chunk, without what is known to be in the stream.
+    pub(super) async fn pack(
+        &self,
+        mut chunk: Chunk,
+        known: Option<&Known>,
+    ) -> Result<Packet, RelayError> {
+        if let Some(known) = known {
+            chunk.entries.retain(|entry| !known.has(entry.action.id));
+        }
+        self.set_audiences(&mut chunk.entries).await?;
+        let (mut parked, mut len) = (Vec::new(), 0);
+        let mut messages = Vec::with_capacity(chunk.entries.len());
+        for entry in &chunk.entries {
+            let Some(mut message) = self.message(entry, &mut parked).await? else { continue };
+            if let Some(known) = known {
+                message.headers.insert(COMPARED_HEADER, known.since().as_str());
+            }
+            len += message.payload.len();
+            messages.push(message);
+        }
+        Ok(Packet { messages, end: chunk.end, is_last: !chunk.more, parked, len })
+    }
+
+    /// The audience that holds at publishing decides who may read the message.
+    async fn set_audiences(&self, entries: &mut [Entry]) -> Result<(), RelayError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let tenants: Vec<_> = entries.iter().map(|entry| entry.action.tenant.as_str()).collect();
+        let ids: Vec<_> = entries.iter().map(|entry| entry.action.id.uuid()).collect();
+        let params: [&(dyn ToSql + Sync); 2] = [&tenants, &ids];
+        let rows = self.ledger.query("look for audiences", AUDIENCES, &params).await?;
+        for row in rows {
+            let (id, tenant, audience): (Uuid, &str, Vec<String>) =
+                (row.get(0), row.get(1), row.get(2));
+            let same = |entry: &&mut Entry| {
+                entry.action.id.uuid() == id && entry.action.tenant.as_str() == tenant
+            };
+            if let Some(entry) = entries.iter_mut().find(same) {
+                entry.action.audience = Audience::labels(audience);
+            }
+        }
+        Ok(())
+    }
+
+    /// The message of an action, or its stub; nothing where even that is too large.
+    async fn message(
+        &self,
+        entry: &Entry,
+        parked: &mut Vec<(ActionId, String)>,
+    ) -> Result<Option<Outgoing>, RelayError> {
+        let position = entry.position.to_string();
+        let refused = self.poison.get(&entry.action.id);
+        let whole = self.encoder.encode(&entry.action, &position).map_err(RelayError::Message)?;
+        let max = self.publisher.len_max();
+        let reason = match (whole.check_len(max), refused) {
+            (Ok(()), None) => return Ok(Some(whole)),
+            (Err(error), _) => chain(&error),
+            (Ok(()), Some(_)) => {
+                format!("the broker refuses a message of {} bytes", whole.wire_len())
+            }
+        };
+        let stub = self.encoder.stub(&entry.action, &position, Parked::TooLarge);
+        let stub = stub.map_err(RelayError::Message)?;
+        let fits = stub.check_len(max).is_ok() && refused != Some(&Refused::Stub);
+        let reason = if fits { reason } else { format!("{reason}; a stub is refused as well") };
+        let (tenant, id) = (&entry.action.tenant, entry.action.id);
+        self.ledger.park(tenant, id, &position, &reason).await?;
+        parked.push((id, reason));
+        Ok(fits.then_some(stub))
+    }
+}
