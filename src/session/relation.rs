@@ -191,7 +191,8 @@ impl Session<'_> {
             action.changes = Some(Json::from_text(format!("{{{field}:[{old},{new}]}}")));
             self.append(vec![action], cell(row, 4)?).await?;
         }
-        self.leave(membership)
+        self.leave();
+        Ok(membership)
     }
 
     /// Locks the owner's row, and gives its id.
