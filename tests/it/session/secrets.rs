@@ -14,7 +14,7 @@ const SECRET: &str = "hunter2-9f31c0";
 /// Every form in which an error may end in a log.
 fn forms(error: &SessionError) -> String {
     let first = format!("{error} {error:?} {error:#?} {}", gesta::error::chain(error));
-    let causes = std::iter::successors(error.source(), |error| error.source());
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
     causes.fold(first, |text, error| format!("{text} {error} {error:?}"))
 }
 
