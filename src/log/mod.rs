@@ -70,6 +70,8 @@ mod tick;
 mod wait;
 
 pub use error::LogError;
+#[cfg(feature = "cli")]
+pub(crate) use holder::list as holders;
 pub use holder::{Holder, Writing};
 pub use position::{Origin, Position, PositionError};
 pub use reader::{CHUNK_LEN_MAX, Chunk, Entry, Log};
