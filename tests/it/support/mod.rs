@@ -9,7 +9,7 @@ mod own;
 pub(crate) mod proxy;
 mod store;
 
-pub(crate) use check::{check_log, problems};
+pub(crate) use check::{check_log, check_log_with_savepoints, problems};
 pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;
