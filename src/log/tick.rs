@@ -26,6 +26,9 @@ const SINGLY_MAX: u64 = 1_000;
 ///
 /// A row that is there has a transaction that the snapshot sees, so the last condition but one lets it through; unless it
 /// was restored from a dump, with a transaction id of elsewhere. Then it comes with the tick of whoever has that id here.
+///
+/// A single transaction is a range of `(xid, seq)`, and `seq + 0` is what no index has: where the planner believes that
+/// a transaction has many rows, it would else walk all of them in the order of `seq` to get there.
 const ROWS: &str = concat!(
     "-- log::tick::rows
 SELECT ",
@@ -44,9 +47,9 @@ FROM (
     columns!(),
     ", a.xid, a.seq
         FROM gesta.action AS a
-        WHERE a.xid = running.xid AND a.seq > $5 AND a.seq <= least($4::bigint, $6::bigint)
+        WHERE (a.xid, a.seq) > (running.xid, $5) AND (a.xid, a.seq) <= (running.xid, least($4::bigint, $6::bigint))
             AND ($9::text IS NULL OR a.tenant = $9)
-        ORDER BY a.seq
+        ORDER BY a.xid, a.seq
         LIMIT $10
     ) AS a
     ORDER BY a.seq
@@ -57,10 +60,10 @@ FROM (
     ", a.xid, a.seq
     FROM gesta.action AS a
     WHERE a.xid >= $2::text::xid8 AND a.xid < $3::text::xid8
-        AND a.seq > $5 AND a.seq <= least($4::bigint, $6::bigint)
+        AND a.seq + 0 > $5 AND a.seq + 0 <= least($4::bigint, $6::bigint)
         AND pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
         AND ($9::text IS NULL OR a.tenant = $9)
-    ORDER BY a.seq
+    ORDER BY a.seq + 0
     LIMIT $10)
     UNION ALL
     (SELECT ",

@@ -10,3 +10,4 @@ mod output;
 mod program;
 mod psql;
 mod track;
+mod tail;

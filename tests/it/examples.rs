@@ -13,6 +13,9 @@ mod newsroom;
 #[path = "../../examples/05_session.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod session;
+#[path = "../../examples/07_log.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod log;
 #[path = "../../examples/02_streams.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod streams;
@@ -125,4 +128,11 @@ async fn consumer_counts_each_action_once() {
         "issue 7 was closed 2 times\nissue 8 was closed 1 times\nissue 9 was closed 1 times\n";
     assert_eq!(text, wanted);
     relay.abort();
+}
+
+#[tokio::test]
+async fn log_gives_what_ends_late_late() {
+    let db = support::database().await;
+    let text = log::story(&store(&db).await, Tenant::default()).await.expect("the story");
+    assert_eq!(text, "ended first\nbegan first\n");
 }

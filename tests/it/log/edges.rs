@@ -137,7 +137,7 @@ async fn from_a_time_on_nothing_that_was_recorded_is_missing() {
 async fn commit_of_a_writer_in_the_same_process_wakes_who_waits() {
     let db = database().await;
     let store = db.store().await;
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let log = Log::of(&store).tenant(Tenant::default()).pauses(hour, hour);
     let head = log.head().await.expect("the head");
     let writer = store.writer();

@@ -30,10 +30,9 @@ const RULES: &[(&str, &str)] = &[
         "SELECT count(*) FROM gesta.action WHERE recorded_at > clock_timestamp()",
     ),
     (
-        // A savepoint has an id of its own, after that of its transaction.
         "rows with the xid of another transaction than the one that stored them",
         "SELECT count(*) FROM gesta.action
-         WHERE xmin::text::bigint NOT BETWEEN xid::text::bigint % 4294967296 AND xid::text::bigint % 4294967296 + 1000
+         WHERE xmin::text::bigint <> xid::text::bigint % 4294967296
              OR NOT pg_visible_in_snapshot(xid, pg_current_snapshot())",
     ),
     ("seqs that are missing", "SELECT count(*) FROM gesta.action WHERE seq IS NULL"),
@@ -109,6 +108,13 @@ FROM pg_inherits AS i WHERE i.inhparent = 'gesta.action'::regclass";
 /// Ends each test that writes.
 pub(crate) async fn check_log(db: &TestDb) {
     let problems = problems(db).await;
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// The same where rows were stored in savepoints, each of which has a transaction id of its own: `xmin` is that.
+pub(crate) async fn check_log_with_savepoints(db: &TestDb) {
+    let mut problems = problems(db).await;
+    problems.retain(|problem| !problem.contains("the xid of another transaction"));
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
