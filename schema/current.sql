@@ -47,6 +47,9 @@ DECLARE
     made integer := 0;
     floor_id uuid;
     ceiling_id uuid;
+    -- All but those that the database computes.
+    columns constant text := 'tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id, '
+        'occurred_at, recorded_at, run_id, source, outcome, description, changes, data, names, context, audience, xid, seq';
 BEGIN
     IF next_year > wanted THEN
         RETURN 0;
@@ -84,8 +87,8 @@ BEGIN
         ceiling_id := gesta.id_floor(make_timestamptz(next_year + 1, 1, 1, 0, 0, 0));
         EXECUTE format('CREATE TABLE gesta.%I PARTITION OF gesta.action FOR VALUES FROM (%L) TO (%L)',
                        'action_y' || next_year, floor_id, ceiling_id);
-        EXECUTE format('INSERT INTO gesta.%I SELECT * FROM gesta.action_future WHERE id >= %L AND id < %L',
-                       'action_y' || next_year, floor_id, ceiling_id);
+        EXECUTE format('INSERT INTO gesta.%I (%s) SELECT %s FROM gesta.action_future WHERE id >= %L AND id < %L',
+                       'action_y' || next_year, columns, columns, floor_id, ceiling_id);
         EXECUTE format('DELETE FROM gesta.action_future WHERE id >= %L AND id < %L', floor_id, ceiling_id);
         PERFORM gesta.guard_partition(format('gesta.%I', 'action_y' || next_year)::regclass);
         next_year := next_year + 1;
@@ -129,6 +132,14 @@ ALTER FUNCTION gesta.refuse_change() OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.refuse_change() IS 'Keeps gesta.action append-only.';
 
+CREATE FUNCTION gesta.resource_key(tenant text, type text, id text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN hashtextextended(id, hashtextextended(type, hashtextextended(tenant, (0)::bigint)));
+
+ALTER FUNCTION gesta.resource_key(tenant text, type text, id text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.resource_key(tenant text, type text, id text) IS 'Hash of a tenant''s resource, the same for all rows of its stream. Others may have the same: compare type and id as well.';
+
 CREATE TABLE gesta.action (
     tenant text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -152,6 +163,9 @@ CREATE TABLE gesta.action (
     audience text[] DEFAULT '{public}'::text[] NOT NULL COLLATE pg_catalog."C",
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     seq bigint NOT NULL,
+    actor_key bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, actor_type, actor_id)) STORED,
+    object_key bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, object_type, object_id)) STORED,
+    target_key bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, target_type, target_id)) STORED,
     CONSTRAINT action_actor_id_length CHECK (((octet_length(actor_id) >= 1) AND (octet_length(actor_id) <= 2048))),
     CONSTRAINT action_actor_type_shape CHECK ((((octet_length(actor_type) >= 1) AND (octet_length(actor_type) <= 63)) AND (strpos(actor_type, ':'::text) = 0))),
     CONSTRAINT action_audience_length CHECK ((cardinality(audience) <= 32)),
@@ -217,6 +231,12 @@ COMMENT ON COLUMN gesta.action.audience IS 'Labels of who may see it; {public} f
 COMMENT ON COLUMN gesta.action.xid IS 'The transaction that stored it. Given by the database; with seq it makes the safe order of the log. Nobody can set it.';
 
 COMMENT ON COLUMN gesta.action.seq IS 'Order of insertion inside a transaction. Given by the database. Nobody can set it.';
+
+COMMENT ON COLUMN gesta.action.actor_key IS 'gesta.resource_key of the actor. Computed by the database; nobody can set it.';
+
+COMMENT ON COLUMN gesta.action.object_key IS 'gesta.resource_key of the object; null where there is none. Computed by the database; nobody can set it.';
+
+COMMENT ON COLUMN gesta.action.target_key IS 'gesta.resource_key of the target; null where there is none. Computed by the database; nobody can set it.';
 
 CREATE SEQUENCE gesta.action_seq
     START WITH 1
@@ -335,15 +355,21 @@ ALTER TABLE ONLY gesta.migration
 ALTER TABLE ONLY gesta.visibility
     ADD CONSTRAINT visibility_pkey PRIMARY KEY (tenant, action_id);
 
-CREATE INDEX action_actor_idx ON ONLY gesta.action USING btree (tenant, actor_type, actor_id, id DESC);
+CREATE INDEX action_actor_idx ON ONLY gesta.action USING btree (actor_key, id DESC) INCLUDE (tenant);
+
+CREATE INDEX action_actor_type_idx ON ONLY gesta.action USING btree (tenant, actor_type, id);
 
 CREATE INDEX action_log_idx ON ONLY gesta.action USING btree (xid, seq);
 
-CREATE INDEX action_object_idx ON ONLY gesta.action USING btree (tenant, object_type, object_id, id DESC) WHERE (object_type IS NOT NULL);
+CREATE INDEX action_object_idx ON ONLY gesta.action USING btree (object_key, id DESC) INCLUDE (tenant) WHERE (object_key IS NOT NULL);
+
+CREATE INDEX action_object_type_idx ON ONLY gesta.action USING btree (tenant, object_type, id) WHERE (object_type IS NOT NULL);
 
 CREATE INDEX action_run_idx ON ONLY gesta.action USING btree (tenant, run_id, id) WHERE (run_id IS NOT NULL);
 
-CREATE INDEX action_target_idx ON ONLY gesta.action USING btree (tenant, target_type, target_id, id DESC) WHERE (target_type IS NOT NULL);
+CREATE INDEX action_target_idx ON ONLY gesta.action USING btree (target_key, id DESC) INCLUDE (tenant) WHERE (target_key IS NOT NULL);
+
+CREATE INDEX action_target_type_idx ON ONLY gesta.action USING btree (tenant, target_type, id) WHERE (target_type IS NOT NULL);
 
 CREATE INDEX follow_followed_idx ON gesta.follow USING btree (tenant, followed_type, followed_id, id);
 
@@ -387,6 +413,10 @@ GRANT ALL ON FUNCTION gesta.make_partitions(last_year integer) TO gesta_app;
 GRANT ALL ON FUNCTION gesta.make_partitions(last_year integer) TO gesta_import;
 
 REVOKE ALL ON FUNCTION gesta.next_partition_year() FROM PUBLIC;
+
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_app;
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_import;
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_auditor;
 
 GRANT SELECT ON TABLE gesta.action TO gesta_app;
 GRANT SELECT ON TABLE gesta.action TO gesta_import;
