@@ -31,16 +31,18 @@ LIMIT $4";
 const PAGE: &str = "SELECT tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id,
     occurred_at, recorded_at, run_id, source, outcome, description, changes, data, names, context, audience
 FROM gesta.action
-WHERE tenant = 'default' AND ROLE_type = $1 AND ROLE_id = $2 AND id < $3
+WHERE tenant = 'default' AND ROLE_key = gesta.resource_key('default', $1, $2) AND ROLE_type = $1 AND ROLE_id = $2
+    AND id < $3
 ORDER BY id DESC
 LIMIT 51";
 
-/// One OR over everything that is followed, as the established library does it.
+/// One OR over everything that is followed, as the established library does it, but by the keys that are indexed here.
 const BIG_OR: &str = "SELECT tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id,
     occurred_at, recorded_at, run_id, source, outcome, description, changes, data, names, context, audience
 FROM gesta.action
 WHERE tenant = 'default'
-    AND ((actor_type = $1 AND actor_id = ANY ($2)) OR (object_type = $1 AND object_id = ANY ($3)))
+    AND (actor_key = ANY (ARRAY(SELECT gesta.resource_key('default', $1, k) FROM unnest($2::text[]) AS k))
+        OR object_key = ANY (ARRAY(SELECT gesta.resource_key('default', $1, k) FROM unnest($3::text[]) AS k)))
 ORDER BY id DESC
 LIMIT 51";
 

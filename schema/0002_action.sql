@@ -1,6 +1,17 @@
 -- The log: one append-only table of actions, keyed by resource type and id, partitioned by time.
 -- Locks: none on a big table; everything here is new.
 
+-- What the rows of a stream have in common, as one number: an index of numbers is smaller than one of texts, and is
+-- searched in half the time. It is a function so that the columns and the queries cannot disagree; one expression, so that
+-- the planner puts it in place of the call; the seed of each part is the hash of the part before, so that no part runs into
+-- the next. Rows hold its results: it never changes.
+--
+-- Two resources may have the same key, by chance or on purpose. So a key only finds rows, type and id decide on them.
+CREATE FUNCTION gesta.resource_key(tenant text, type text, id text) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN hashtextextended(id, hashtextextended(type, hashtextextended(tenant, 0)));
+COMMENT ON FUNCTION gesta.resource_key(text, text, text) IS 'Hash of a tenant''s resource, the same for all rows of its stream. Others may have the same: compare type and id as well.';
+
 CREATE TABLE gesta.action (
     tenant      text COLLATE "C" NOT NULL,
     id          uuid NOT NULL,
@@ -24,6 +35,9 @@ CREATE TABLE gesta.action (
     audience    text[] COLLATE "C" NOT NULL DEFAULT '{public}',
     xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
     seq         bigint NOT NULL,
+    actor_key   bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, actor_type, actor_id)) STORED,
+    object_key  bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, object_type, object_id)) STORED,
+    target_key  bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, target_type, target_id)) STORED,
     CONSTRAINT action_pkey PRIMARY KEY (tenant, id),
     CONSTRAINT action_tenant_length CHECK (octet_length(tenant) BETWEEN 1 AND 63),
     CONSTRAINT action_id_is_uuid_v7 CHECK (get_byte(uuid_send(id), 6) >> 4 = 7),
@@ -71,11 +85,19 @@ COMMENT ON COLUMN gesta.action.context IS 'Request id, IP, user agent, trace, on
 COMMENT ON COLUMN gesta.action.audience IS 'Labels of who may see it; {public} for everybody, {} for auditors only. A later change stands in gesta.visibility.';
 COMMENT ON COLUMN gesta.action.xid IS 'The transaction that stored it. Given by the database; with seq it makes the safe order of the log. Nobody can set it.';
 COMMENT ON COLUMN gesta.action.seq IS 'Order of insertion inside a transaction. Given by the database. Nobody can set it.';
+COMMENT ON COLUMN gesta.action.actor_key IS 'gesta.resource_key of the actor. Computed by the database; nobody can set it.';
+COMMENT ON COLUMN gesta.action.object_key IS 'gesta.resource_key of the object; null where there is none. Computed by the database; nobody can set it.';
+COMMENT ON COLUMN gesta.action.target_key IS 'gesta.resource_key of the target; null where there is none. Computed by the database; nobody can set it.';
 
--- One index a role: each costs about a fifth of an insert.
-CREATE INDEX action_actor_idx ON gesta.action (tenant, actor_type, actor_id, id DESC);
-CREATE INDEX action_object_idx ON gesta.action (tenant, object_type, object_id, id DESC) WHERE object_type IS NOT NULL;
-CREATE INDEX action_target_idx ON gesta.action (tenant, target_type, target_id, id DESC) WHERE target_type IS NOT NULL;
+-- One index a role. The tenant is part of the key, so it need not come first, where it would have to be compared at every
+-- step of a search; it is included because row security asks for it, and a feed reads nothing but these indexes.
+CREATE INDEX action_actor_idx ON gesta.action (actor_key, id DESC) INCLUDE (tenant);
+CREATE INDEX action_object_idx ON gesta.action (object_key, id DESC) INCLUDE (tenant) WHERE object_key IS NOT NULL;
+CREATE INDEX action_target_idx ON gesta.action (target_key, id DESC) INCLUDE (tenant) WHERE target_key IS NOT NULL;
+-- Types. There are few, so new rows go to few pages, which costs an insert far less than the indexes above.
+CREATE INDEX action_actor_type_idx ON gesta.action (tenant, actor_type, id);
+CREATE INDEX action_object_type_idx ON gesta.action (tenant, object_type, id) WHERE object_type IS NOT NULL;
+CREATE INDEX action_target_type_idx ON gesta.action (tenant, target_type, id) WHERE target_type IS NOT NULL;
 CREATE INDEX action_run_idx ON gesta.action (tenant, run_id, id) WHERE run_id IS NOT NULL;
 -- What one transaction stored, and everything in the order of the log (src/log).
 CREATE INDEX action_log_idx ON gesta.action (xid, seq);
@@ -107,6 +129,9 @@ GRANT INSERT (tenant, id, actor_type, actor_id, verb, object_type, object_id, ta
 GRANT USAGE ON SEQUENCE gesta.action_seq TO gesta_app, gesta_import;
 -- How far it has come tells the reader of the log that there is something new.
 GRANT SELECT ON SEQUENCE gesta.action_seq TO gesta_app, gesta_import, gesta_auditor;
+-- Whoever appends computes keys, whoever reads compares them; some databases take functions away from everybody.
+GRANT EXECUTE ON FUNCTION gesta.resource_key(text, text, text)
+    TO gesta_app, gesta_import, gesta_auditor, gesta_capture;
 
 ALTER TABLE gesta.action ENABLE ROW LEVEL SECURITY;
 CREATE POLICY action_of_tenant ON gesta.action TO gesta_app

@@ -50,6 +50,9 @@ DECLARE
     made integer := 0;
     floor_id uuid;
     ceiling_id uuid;
+    -- All but those that the database computes.
+    columns constant text := 'tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id, '
+        'occurred_at, recorded_at, run_id, source, outcome, description, changes, data, names, context, audience, xid, seq';
 BEGIN
     IF next_year > wanted THEN
         RETURN 0;
@@ -87,8 +90,8 @@ BEGIN
         ceiling_id := gesta.id_floor(make_timestamptz(next_year + 1, 1, 1, 0, 0, 0));
         EXECUTE format('CREATE TABLE gesta.%I PARTITION OF gesta.action FOR VALUES FROM (%L) TO (%L)',
                        'action_y' || next_year, floor_id, ceiling_id);
-        EXECUTE format('INSERT INTO gesta.%I SELECT * FROM gesta.action_future WHERE id >= %L AND id < %L',
-                       'action_y' || next_year, floor_id, ceiling_id);
+        EXECUTE format('INSERT INTO gesta.%I (%s) SELECT %s FROM gesta.action_future WHERE id >= %L AND id < %L',
+                       'action_y' || next_year, columns, columns, floor_id, ceiling_id);
         EXECUTE format('DELETE FROM gesta.action_future WHERE id >= %L AND id < %L', floor_id, ceiling_id);
         PERFORM gesta.guard_partition(format('gesta.%I', 'action_y' || next_year)::regclass);
         next_year := next_year + 1;

@@ -6,6 +6,235 @@ ALTER SCHEMA gesta OWNER TO gesta_owner;
 
 COMMENT ON SCHEMA gesta IS 'Activity streams and audit events: who did what, to which object, when and why.';
 
+CREATE TYPE gesta.stamp AS (
+	tenant text,
+	actor_type text,
+	actor_id text,
+	names jsonb,
+	run_id uuid,
+	own_run_id uuid,
+	context jsonb,
+	occurred_at timestamp with time zone,
+	id_prefix text,
+	id_base bigint
+);
+
+ALTER TYPE gesta.stamp OWNER TO gesta_owner;
+
+COMMENT ON TYPE gesta.stamp IS 'What all actions of one statement have in common: who, in which run, when, and where their ids begin.';
+
+CREATE FUNCTION gesta.act_as(actor_type text, actor_id text, name text DEFAULT NULL::text, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    given text := jsonb_build_object(
+        'actor', jsonb_build_object('type', actor_type, 'id', actor_id, 'name', name),
+        'context', CASE WHEN reason IS NULL THEN '{}' ELSE jsonb_build_object('reason', reason) END);
+BEGIN
+    PERFORM gesta.read_context(given);
+    PERFORM set_config('gesta.context', given, true);
+END
+$$;
+
+ALTER FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) IS 'Says who changes tracked tables until the end of this transaction, and why: BEGIN; SELECT gesta.act_as(''user'', ''42'', ''Alice'', ''ticket 7''); UPDATE …; COMMIT. The role that logged in is recorded besides.';
+
+CREATE FUNCTION gesta.capture_fields(relation oid, options jsonb) RETURNS TABLE(differs text, updated text, created text, deleted text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    WITH field AS (
+        SELECT a.attnum, a.attname, a.atttypid, a.attcollation, quote_ident(a.attname) AS name,
+            quote_literal(to_json(a.attname::text)::text || ':[') AS opening,
+            CASE
+                WHEN options->'mask' ? a.attname THEN 'mask'
+                WHEN options->'hash' ? a.attname THEN 'hash'
+                WHEN NOT options->'columns' ? a.attname AND EXISTS (
+                    SELECT FROM jsonb_array_elements_text(options->'mask' || (options->'hash') || (options->'exclude')) AS gone (name)
+                    WHERE NOT EXISTS (
+                        SELECT FROM pg_attribute AS b
+                        WHERE b.attrelid = relation AND b.attname = gone.name AND b.attnum > 0 AND NOT b.attisdropped
+                    )
+                ) THEN 'mask'
+                ELSE 'plain'
+            END AS mode
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+            AND NOT options->'exclude' ? a.attname
+    ), printed AS (
+        SELECT f.attnum, f.opening, f.name,
+            gesta.differs_expression(f.atttypid, f.attcollation, 'o.' || f.name, 'n.' || f.name) AS differs,
+            gesta.print_expression(f.mode, f.atttypid, 'o.' || f.name) AS old,
+            gesta.print_expression(f.mode, f.atttypid, 'n.' || f.name) AS new
+        FROM field AS f
+    )
+    SELECT p.differs,
+        format('CASE WHEN %s THEN %s || coalesce(%s, ''null'') || '','' || coalesce(%s, ''null'') || '']'' END',
+               p.differs, p.opening, p.old, p.new),
+        format('%s || ''null,'' || %s || '']''', p.opening, p.new),
+        format('%s || %s || '',null]''', p.opening, p.old)
+    FROM printed AS p
+    ORDER BY p.attnum
+$$;
+
+ALTER FUNCTION gesta.capture_fields(relation oid, options jsonb) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.capture_fields(relation oid, options jsonb) IS 'The recorded fields of a table, as expressions.';
+
+CREATE FUNCTION gesta.capture_sql(relation oid, op text, options jsonb, stamp text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    fields   record;
+    place    text := 'place';
+    old_rows text := CASE
+        WHEN op = 'TRUNCATE' THEN 'ONLY ' || relation::regclass
+        WHEN op LIKE '% ROW' THEN '(SELECT ($2).*)'
+        ELSE 'old_rows'
+    END;
+    new_rows text := CASE WHEN op LIKE '% ROW' THEN '(SELECT ($3).*)' ELSE 'new_rows' END;
+    old_key  text := gesta.key_expression(relation, options, 'o');
+    new_key  text := gesta.key_expression(relation, options, 'n');
+    old_name text := gesta.name_expression(relation, options, 'o', stamp);
+    new_name text := gesta.name_expression(relation, options, 'n', stamp);
+    rows     text;
+BEGIN
+    SELECT gesta.join_expression(array_agg(f.updated)) AS updated, gesta.join_expression(array_agg(f.created)) AS created,
+        gesta.join_expression(array_agg(f.deleted)) AS deleted
+    INTO fields
+    FROM gesta.capture_fields(relation, options) AS f;
+    -- A column of the table may have any name.
+    WHILE EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = place) LOOP
+        place := place || '_';
+    END LOOP;
+    IF op = 'INSERT' THEN
+        rows := format($f$
+        SELECT 'create' AS verb, row_number() OVER () AS place, %s AS object_id, %s AS names, false AS is_moved, NULL::jsonb AS data,
+            %s AS changes
+        FROM %s AS n$f$, new_key, new_name, fields.created, new_rows);
+    ELSIF op IN ('DELETE', 'TRUNCATE', 'DELETE ROW') THEN
+        rows := format($f$
+        SELECT 'delete' AS verb, row_number() OVER () AS place, %s AS object_id, %s AS names, false AS is_moved, %s::jsonb AS data,
+            %s AS changes
+        FROM %s AS o$f$, old_key, old_name, CASE WHEN op = 'TRUNCATE' THEN $d$'{"statement": "TRUNCATE"}'$d$ ELSE 'NULL' END,
+            fields.deleted, old_rows);
+    ELSE
+        rows := format($f$
+        SELECT p.verb, p.place * 2 + (p.verb = 'create')::integer AS place,
+            CASE p.verb WHEN 'delete' THEN p.old_id ELSE p.new_id END AS object_id,
+            CASE p.verb WHEN 'delete' THEN p.old_names ELSE p.new_names END AS names,
+            p.verb <> 'update' AS is_moved,
+            CASE WHEN p.verb <> 'update' THEN jsonb_build_object('key', jsonb_build_array(p.old_id, p.new_id)) END AS data,
+            CASE p.verb WHEN 'update' THEN p.updated WHEN 'delete' THEN p.deleted ELSE p.created END AS changes
+        FROM (
+            SELECT o.%1$I AS place, %2$s AS old_id, %3$s AS new_id,
+                CASE WHEN %4$s THEN %5$s END AS old_names, %6$s AS new_names,
+                unnest(CASE WHEN %4$s THEN '{delete,create}'::text[] ELSE '{update}' END) AS verb,
+                %7$s AS updated,
+                CASE WHEN %4$s THEN %8$s END AS deleted,
+                CASE WHEN %4$s THEN %9$s END AS created
+            FROM (SELECT row_number() OVER () AS %1$I, t.* FROM %10$s AS t) AS o
+            JOIN (SELECT row_number() OVER () AS %1$I, t.* FROM %11$s AS t) AS n ON n.%1$I = o.%1$I
+        ) AS p
+        WHERE p.verb <> 'update' OR p.updated <> ''$f$, place, old_key, new_key, format('%s <> %s', old_key, new_key), old_name, new_name,
+            fields.updated, fields.deleted, fields.created, old_rows, new_rows);
+    END IF;
+    RETURN format($f$INSERT INTO gesta.action (tenant, id, actor_type, actor_id, verb, object_type, object_id, occurred_at, run_id,
+        source, changes, data, names, context)
+    SELECT %1$s.tenant, (%1$s.id_prefix || to_hex(%1$s.id_base + r.place))::uuid, %1$s.actor_type, %1$s.actor_id, r.verb, %2$L,
+        CASE WHEN octet_length(r.object_id) BETWEEN 1 AND 2048 THEN r.object_id ELSE gesta.refuse_key(%3$s, r.object_id) END,
+        %1$s.occurred_at, CASE WHEN r.is_moved THEN coalesce(%1$s.run_id, %1$s.own_run_id) ELSE %1$s.run_id END, 'trigger',
+        ('{' || r.changes || '}')::jsonb, r.data, r.names, %1$s.context
+    FROM (%4$s
+    ) AS r$f$, stamp, options->>'type', CASE stamp WHEN '($1)' THEN relation::text ELSE 'TG_RELID' END, rows);
+END
+$_$;
+
+ALTER FUNCTION gesta.capture_sql(relation oid, op text, options jsonb, stamp text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.capture_sql(relation oid, op text, options jsonb, stamp text) IS 'The statement that records what an INSERT, UPDATE, DELETE or TRUNCATE of a table changed.';
+
+CREATE FUNCTION gesta.claim(relation oid, object_type text, changed bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    IF changed <> 0 THEN
+        -- Somebody may have made all constraints immediate; the session's actions come only after its statement.
+        SET CONSTRAINTS gesta.claim_settled DEFERRED;
+        INSERT INTO gesta.claim (relation, object_type, changed, after_seq)
+        SELECT $1, $2, $3, CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM gesta.action_seq AS s;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION gesta.claim(relation oid, object_type text, changed bigint) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.claim(relation oid, object_type text, changed bigint) IS 'Notes that the transaction has to record so many changed rows before it commits.';
+
+CREATE FUNCTION gesta.count_sql(relation oid, options jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    place text := 'place';
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = place) LOOP
+        place := place || '_';
+    END LOOP;
+    RETURN format($f$SELECT count(*)
+    FROM (SELECT row_number() OVER () AS %1$I, t.* FROM old_rows AS t) AS o
+    JOIN (SELECT row_number() OVER () AS %1$I, t.* FROM new_rows AS t) AS n ON n.%1$I = o.%1$I
+    WHERE %2$s$f$, place,
+        coalesce((SELECT string_agg(f.differs, E'\n        OR ') FROM gesta.capture_fields(relation, options) AS f), 'false'));
+END
+$_$;
+
+ALTER FUNCTION gesta.count_sql(relation oid, options jsonb) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.count_sql(relation oid, options jsonb) IS 'The statement that counts the rows which an UPDATE has changed in a recorded field.';
+
+CREATE FUNCTION gesta.cut_name(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT left(name, max(n)) FROM generate_series(256, 1024) AS n WHERE octet_length(left(name, n)) <= 1024
+$$;
+
+ALTER FUNCTION gesta.cut_name(name text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.cut_name(name text) IS 'Cuts a name at 1,024 bytes, between two characters.';
+
+CREATE FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    base oid := type;
+BEGIN
+    WHILE (SELECT t.typtype = 'd' FROM pg_type AS t WHERE t.oid = base) LOOP
+        base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
+    END LOOP;
+    IF base = 'jsonb'::regtype THEN
+        RETURN format('nullif(%s, ''null'') IS DISTINCT FROM nullif(%s, ''null'')', old, new);
+    END IF;
+    IF base IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'oid'::regtype, 'uuid'::regtype, 'date'::regtype,
+                'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype)
+        OR base IN ('text'::regtype, 'varchar'::regtype)
+        AND (SELECT c.collisdeterministic FROM pg_collation AS c WHERE c.oid = "collation") THEN
+        RETURN format('%s IS DISTINCT FROM %s', old, new);
+    END IF;
+    RETURN format('record_image_ne(ROW(%s), ROW(%s))', old, new);
+END
+$$;
+
+ALTER FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) IS 'The expression that tells whether a column''s value has changed.';
+
 CREATE FUNCTION gesta.guard_partition(partition regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -34,6 +263,146 @@ ALTER FUNCTION gesta.id_floor(moment timestamp with time zone) OWNER TO gesta_ow
 
 COMMENT ON FUNCTION gesta.id_floor(moment timestamp with time zone) IS 'The least UUIDv7 of the millisecond of a moment.';
 
+CREATE FUNCTION gesta.is_harmless(type oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT t.oid < 16384 AND t.typtype <> 'd' OR r.rolsuper AND t.typtype = 'b'
+    FROM pg_type AS t JOIN pg_roles AS r ON r.oid = t.typowner
+    WHERE t.oid = type
+$$;
+
+ALTER FUNCTION gesta.is_harmless(type oid) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.is_harmless(type oid) IS 'Whether values of a type become JSON without a function of somebody who is no superuser.';
+
+CREATE FUNCTION gesta.is_own_statement(relation oid, op text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    mark     text := current_setting('gesta.recorded', true);
+    silenced text := coalesce(current_setting('gesta.silenced', true), '');
+    prefix   text := to_char(statement_timestamp(), 'J SSSSS US ');
+    root     oid := coalesce(pg_partition_root(relation), relation);
+BEGIN
+    IF mark NOT IN (relation::text, root::text) THEN
+        RETURN false;
+    END IF;
+    IF NOT starts_with(silenced, prefix) THEN
+        silenced := prefix;
+    END IF;
+    IF op LIKE '% ROW' THEN
+        RETURN strpos(silenced, format('%s %s,', root, split_part(op, ' ', 1))) = 0;
+    END IF;
+    IF strpos(silenced, format('%s %s,', root, op)) > 0 THEN
+        RETURN false;
+    END IF;
+    PERFORM set_config('gesta.silenced', silenced || format('%s %s,', root, op), true);
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION gesta.is_own_statement(relation oid, op text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.is_own_statement(relation oid, op text) IS 'Whether the session records what this statement changes in a table.';
+
+CREATE FUNCTION gesta.join_expression(parts text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    -- A function takes 100 arguments, a table has up to 1,600 columns.
+    SELECT CASE
+        WHEN count(*) > 1 THEN format('concat_ws('','', %s)', string_agg(format('nullif(%s, '''')', chunk.joined), ', '
+                                                                          ORDER BY chunk.number))
+        ELSE coalesce(min(chunk.joined), '''''')
+    END
+    FROM (
+        SELECT (p.n - 1) / 90 AS number,
+            format(E'concat_ws('','',\n            %s)', string_agg(p.part, E',\n            ' ORDER BY p.n)) AS joined
+        FROM unnest(parts) WITH ORDINALITY AS p (part, n)
+        GROUP BY (p.n - 1) / 90
+    ) AS chunk
+$$;
+
+ALTER FUNCTION gesta.join_expression(parts text[]) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.join_expression(parts text[]) IS 'The expression that joins the recorded fields of a row.';
+
+CREATE FUNCTION gesta.json_expression(type oid, "column" text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    t pg_type;
+    element pg_type;
+BEGIN
+    SELECT y.* INTO t FROM pg_type AS y WHERE y.oid = type;
+    IF t.typtype = 'd' THEN
+        RETURN gesta.json_expression(t.typbasetype, "column");
+    END IF;
+    IF type IN ('json'::regtype, 'jsonb'::regtype) THEN
+        RETURN format('nullif(to_jsonb(%s), ''null'')', "column");
+    END IF;
+    SELECT y.* INTO element FROM pg_type AS y WHERE y.oid = t.typelem AND t.typcategory = 'A';
+    IF gesta.is_harmless(coalesce(element.oid, type)) THEN
+        RETURN format('to_json(%s)', "column");
+    END IF;
+    RETURN format('CASE WHEN %1$s IS DISTINCT FROM NULL THEN to_json(format(''%%s'', %1$s)%2$s) END', "column",
+                  CASE WHEN element.typtype = 'e' THEN '::text[]' ELSE '' END);
+END
+$_$;
+
+ALTER FUNCTION gesta.json_expression(type oid, "column" text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.json_expression(type oid, "column" text) IS 'The expression that makes JSON of a column''s value.';
+
+CREATE FUNCTION gesta.key_expression(relation oid, options jsonb, alias text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    found  text[];
+    single text;
+BEGIN
+    WITH key AS (
+        SELECT k.n, a.attname, a.atttypid
+        FROM jsonb_array_elements_text(options->'key') WITH ORDINALITY AS k (name, n)
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
+    ), primary_key AS (
+        SELECT k.n, a.attname, a.atttypid
+        FROM pg_constraint AS c
+        CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k (attnum, n)
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = k.attnum
+        WHERE c.conrelid = relation AND c.contype = 'p' AND (options->>'primary')::boolean
+    ), chosen AS (
+        SELECT k.n, k.attname, k.atttypid FROM key AS k
+        WHERE (SELECT count(*) FROM key) = jsonb_array_length(options->'key')
+        UNION ALL
+        SELECT p.n, p.attname, p.atttypid FROM primary_key AS p
+        WHERE (SELECT count(*) FROM key) < jsonb_array_length(options->'key')
+            AND (SELECT count(*) FROM primary_key) = jsonb_array_length(options->'key')
+    )
+    SELECT array_agg(gesta.json_expression(c.atttypid, format('%s.%I', alias, c.attname)) ORDER BY c.n),
+        min(gesta.text_expression(c.atttypid, format('%s.%I', alias, c.attname)))
+    INTO found, single
+    FROM chosen AS c;
+    IF found IS NULL THEN
+        RAISE EXCEPTION 'a change of % cannot be recorded: it has lost its key (%), by which it is tracked', relation::regclass,
+                (SELECT string_agg(k.name, ', ') FROM jsonb_array_elements_text(options->'key') AS k (name))
+            USING ERRCODE = 'undefined_column', HINT = 'Run `gesta track` again with a key that it has, or `gesta untrack`.';
+    END IF;
+    IF cardinality(found) > 1 THEN
+        RETURN format('jsonb_build_array(%s)::text', array_to_string(found, ', '));
+    END IF;
+    RETURN single;
+END
+$$;
+
+ALTER FUNCTION gesta.key_expression(relation oid, options jsonb, alias text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.key_expression(relation oid, options jsonb, alias text) IS 'The expression that makes an object''s id of a row.';
+
 CREATE FUNCTION gesta.make_partitions(last_year integer DEFAULT NULL::integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -47,6 +416,9 @@ DECLARE
     made integer := 0;
     floor_id uuid;
     ceiling_id uuid;
+    -- All but those that the database computes.
+    columns constant text := 'tenant, id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id, '
+        'occurred_at, recorded_at, run_id, source, outcome, description, changes, data, names, context, audience, xid, seq';
 BEGIN
     IF next_year > wanted THEN
         RETURN 0;
@@ -84,8 +456,8 @@ BEGIN
         ceiling_id := gesta.id_floor(make_timestamptz(next_year + 1, 1, 1, 0, 0, 0));
         EXECUTE format('CREATE TABLE gesta.%I PARTITION OF gesta.action FOR VALUES FROM (%L) TO (%L)',
                        'action_y' || next_year, floor_id, ceiling_id);
-        EXECUTE format('INSERT INTO gesta.%I SELECT * FROM gesta.action_future WHERE id >= %L AND id < %L',
-                       'action_y' || next_year, floor_id, ceiling_id);
+        EXECUTE format('INSERT INTO gesta.%I (%s) SELECT %s FROM gesta.action_future WHERE id >= %L AND id < %L',
+                       'action_y' || next_year, columns, columns, floor_id, ceiling_id);
         EXECUTE format('DELETE FROM gesta.action_future WHERE id >= %L AND id < %L', floor_id, ceiling_id);
         PERFORM gesta.guard_partition(format('gesta.%I', 'action_y' || next_year)::regclass);
         next_year := next_year + 1;
@@ -101,6 +473,24 @@ ALTER FUNCTION gesta.make_partitions(last_year integer) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.make_partitions(last_year integer) IS 'Makes the yearly partitions that are missing, by default two years ahead, at most ten; returns how many.';
 
+CREATE FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT coalesce((
+        SELECT format('CASE WHEN %1$s IS DISTINCT FROM NULL THEN coalesce(%2$s.names, ''{}'') || jsonb_build_object(''object'', '
+                      || 'CASE WHEN octet_length(%3$s) > 1024 THEN gesta.cut_name(%3$s) ELSE %3$s END) ELSE %2$s.names END',
+                      format('%s.%I', alias, a.attname), stamp,
+                      gesta.text_expression(a.atttypid, format('%s.%I', alias, a.attname)))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = options->>'name' AND a.attnum > 0 AND NOT a.attisdropped
+    ), stamp || '.names')
+$_$;
+
+ALTER FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) IS 'The expression that makes the names of an action of a row.';
+
 CREATE FUNCTION gesta.next_partition_year() RETURNS integer
     LANGUAGE sql
     SET search_path TO 'pg_catalog'
@@ -113,6 +503,66 @@ $_$;
 ALTER FUNCTION gesta.next_partition_year() OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.next_partition_year() IS 'The first year after all that have a partition; null where none has one.';
+
+CREATE FUNCTION gesta.print_expression(mode text, type oid, "column" text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT CASE
+        WHEN mode = 'plain' THEN gesta.json_expression(type, "column") || '::text'
+        WHEN mode = 'hash'
+            THEN format('''"sha256:'' || encode(sha256(convert_to(to_jsonb(%s)::text, ''UTF8'')), ''hex'') || ''"''',
+                        gesta.json_expression(type, "column"))
+        -- Not made JSON of: what cannot be would be quoted by the error.
+        WHEN type IN ('json'::regtype, 'jsonb'::regtype)
+            THEN format('CASE WHEN btrim(%1$s::text, E'' \t\n\r'') <> ''null'' THEN ''"***"'' END', "column")
+        ELSE format('CASE WHEN %s IS DISTINCT FROM NULL THEN ''"***"'' END', "column")
+    END
+$_$;
+
+ALTER FUNCTION gesta.print_expression(mode text, type oid, "column" text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) IS 'The expression that makes the recorded text of a column''s value; null for a null.';
+
+CREATE FUNCTION gesta.read_context(raw text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    given   jsonb;
+    actor   jsonb;
+    problem text;
+BEGIN
+    BEGIN
+        given := raw::jsonb;
+    EXCEPTION WHEN data_exception THEN
+        given := NULL;
+    END;
+    actor := CASE WHEN jsonb_typeof(given) = 'object' THEN given->'actor' END;
+    problem := CASE
+        WHEN given IS NULL OR jsonb_typeof(given) <> 'object' THEN 'it is no JSON object'
+        WHEN actor IS NULL OR jsonb_typeof(actor) <> 'object' THEN '`actor` is missing'
+        WHEN jsonb_typeof(actor->'type') IS DISTINCT FROM 'string' OR actor->>'type' !~ '^[A-Za-z0-9_.-]{1,63}$'
+            THEN '`actor.type` is not 1 to 63 letters, digits, `_`, `.` or `-`'
+        WHEN jsonb_typeof(actor->'id') IS DISTINCT FROM 'string' OR octet_length(actor->>'id') NOT BETWEEN 1 AND 2048
+            THEN '`actor.id` is no text of 1 to 2048 bytes'
+        WHEN jsonb_typeof(actor->'name') NOT IN ('string', 'null') THEN '`actor.name` is no text'
+        WHEN jsonb_typeof(given->'context') NOT IN ('object', 'null') THEN '`context` is no JSON object'
+        WHEN jsonb_typeof(given->'run_id') NOT IN ('string', 'null')
+            OR given->>'run_id' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN '`run_id` is no UUID'
+    END;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'the setting gesta.context is not understood: %', problem
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Give {"actor": {"type": "user", "id": "42", "name": "Alice"}, "context": {…}}, or call gesta.act_as().';
+    END IF;
+    RETURN given;
+END
+$_$;
+
+ALTER FUNCTION gesta.read_context(raw text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.read_context(raw text) IS 'Checks the setting gesta.context.';
 
 CREATE FUNCTION gesta.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -128,6 +578,144 @@ $$;
 ALTER FUNCTION gesta.refuse_change() OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.refuse_change() IS 'Keeps gesta.action append-only.';
+
+CREATE FUNCTION gesta.refuse_key(relation oid, key text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a row of % cannot be recorded: its key makes an id of % bytes', relation::regclass, coalesce(octet_length(key), 0)
+        USING ERRCODE = 'check_violation', HINT = 'Ids of 1 to 2048 bytes are allowed. Track the table by another key.';
+END
+$$;
+
+ALTER FUNCTION gesta.refuse_key(relation oid, key text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.refuse_key(relation oid, key text) IS 'Refuses a row whose key is empty or too long for an id.';
+
+CREATE FUNCTION gesta.resource_key(tenant text, type text, id text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN hashtextextended(id, hashtextextended(type, hashtextextended(tenant, (0)::bigint)));
+
+ALTER FUNCTION gesta.resource_key(tenant text, type text, id text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.resource_key(tenant text, type text, id text) IS 'Hash of a tenant''s resource, the same for all rows of its stream. Others may have the same: compare type and id as well.';
+
+CREATE FUNCTION gesta.settle_claims() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    claimed  record;
+    recorded bigint;
+BEGIN
+    FOR claimed IN
+        WITH claim AS (
+            DELETE FROM gesta.claim AS c
+            WHERE c.xid = pg_current_xact_id()
+            RETURNING c.relation, c.object_type, c.changed, c.after_seq
+        )
+        SELECT min(c.relation) AS relation, c.object_type, sum(c.changed) AS changed, min(c.after_seq) AS after_seq
+        FROM claim AS c
+        GROUP BY c.object_type
+    LOOP
+        SELECT count(*) INTO recorded
+        FROM gesta.action AS a
+        WHERE a.xid = pg_current_xact_id() AND a.seq > claimed.after_seq AND a.object_type = claimed.object_type
+            AND a.source IN ('save', 'bulk');
+        IF recorded < claimed.changed THEN
+            RAISE EXCEPTION 'this transaction changed % rows of % and recorded %; nothing of it is committed',
+                    claimed.changed, claimed.relation::regclass, recorded
+                USING ERRCODE = 'integrity_constraint_violation',
+                      HINT = 'The setting gesta.recorded is for the session of Gesta alone. If it was the session: does its '
+                          || 'model leave out fields that `gesta track` records, or has the table a new foreign key to itself?';
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION gesta.settle_claims() OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.settle_claims() IS 'Refuses to commit changes that the transaction claimed to record and did not.';
+
+CREATE FUNCTION gesta.shape(relation oid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL)
+                      || CASE a.attgenerated WHEN 'v' THEN ' virtual' ELSE '' END, ',' ORDER BY a.attname)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
+ALTER FUNCTION gesta.shape(relation oid) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.shape(relation oid) IS 'Names and types of a table''s columns, in the order of their names.';
+
+CREATE FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) RETURNS gesta.stamp
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    s      gesta.stamp;
+    given  jsonb;
+    micros bigint := (extract(epoch FROM moment) * 1000000)::bigint;
+    random text := replace(gen_random_uuid()::text, '-', '');
+    digest text;
+BEGIN
+    s.tenant := coalesce(nullif(current_setting('gesta.tenant', true), ''), 'default');
+    s.occurred_at := moment;
+    s.id_prefix := lpad(to_hex(micros / 1000), 12, '0') || to_hex(28672 + (micros % 1000 * 4096 + 999) / 1000);
+    s.id_base := (('x' || substr(random, 17))::bit(64)::bigint & 2305843009213693951) | (-9223372036854775807 - 1);
+    -- Whatever one statement of the client sets off is one run: cascades, partitions, both halves of ON CONFLICT. UUIDv8.
+    digest := concat_ws(' ', pg_current_xact_id(), pg_backend_pid(), statement_timestamp());
+    digest := encode(sha256(convert_to(digest, 'UTF8')), 'hex');
+    s.own_run_id := substr(digest, 1, 12) || '8' || substr(digest, 14, 3) || '8' || substr(digest, 18, 15);
+    IF current_setting('gesta.context', true) <> '' THEN
+        given := gesta.read_context(current_setting('gesta.context', true));
+        s.actor_type := given #>> '{actor,type}';
+        s.actor_id := given #>> '{actor,id}';
+        IF given #>> '{actor,name}' IS NOT NULL THEN
+            s.names := jsonb_build_object('actor', gesta.cut_name(given #>> '{actor,name}'));
+        END IF;
+        s.run_id := given->>'run_id';
+        s.context := jsonb_build_object('database_role', session_user);
+        IF jsonb_typeof(given->'context') = 'object' THEN
+            s.context := given->'context' || s.context;
+        END IF;
+    ELSE
+        s.actor_type := 'system';
+        s.actor_id := session_user;
+        s.names := jsonb_build_object('actor', session_user);
+        s.context := jsonb_build_object('database_role', session_user);
+    END IF;
+    IF is_batch AND s.run_id IS NULL THEN
+        s.run_id := s.own_run_id;
+    END IF;
+    RETURN s;
+END
+$$;
+
+ALTER FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) IS 'Who changes something in this transaction, and where the ids of the actions begin that tell of it.';
+
+CREATE FUNCTION gesta.text_expression(type oid, "column" text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE
+        WHEN type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype)
+            THEN "column" || '::text'
+        ELSE format('(to_jsonb(%s) #>> ''{}'')', gesta.json_expression(type, "column"))
+    END
+$$;
+
+ALTER FUNCTION gesta.text_expression(type oid, "column" text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.text_expression(type oid, "column" text) IS 'The expression that makes text of a column''s value: as JSON prints it, without quotation marks.';
 
 CREATE TABLE gesta.action (
     tenant text NOT NULL COLLATE pg_catalog."C",
@@ -152,6 +740,9 @@ CREATE TABLE gesta.action (
     audience text[] DEFAULT '{public}'::text[] NOT NULL COLLATE pg_catalog."C",
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     seq bigint NOT NULL,
+    actor_key bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, actor_type, actor_id)) STORED,
+    object_key bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, object_type, object_id)) STORED,
+    target_key bigint GENERATED ALWAYS AS (gesta.resource_key(tenant, target_type, target_id)) STORED,
     CONSTRAINT action_actor_id_length CHECK (((octet_length(actor_id) >= 1) AND (octet_length(actor_id) <= 2048))),
     CONSTRAINT action_actor_type_shape CHECK ((((octet_length(actor_type) >= 1) AND (octet_length(actor_type) <= 63)) AND (strpos(actor_type, ':'::text) = 0))),
     CONSTRAINT action_audience_length CHECK ((cardinality(audience) <= 32)),
@@ -218,6 +809,12 @@ COMMENT ON COLUMN gesta.action.xid IS 'The transaction that stored it. Given by 
 
 COMMENT ON COLUMN gesta.action.seq IS 'Order of insertion inside a transaction. Given by the database. Nobody can set it.';
 
+COMMENT ON COLUMN gesta.action.actor_key IS 'gesta.resource_key of the actor. Computed by the database; nobody can set it.';
+
+COMMENT ON COLUMN gesta.action.object_key IS 'gesta.resource_key of the object; null where there is none. Computed by the database; nobody can set it.';
+
+COMMENT ON COLUMN gesta.action.target_key IS 'gesta.resource_key of the target; null where there is none. Computed by the database; nobody can set it.';
+
 CREATE SEQUENCE gesta.action_seq
     START WITH 1
     INCREMENT BY 1
@@ -228,6 +825,28 @@ CREATE SEQUENCE gesta.action_seq
 ALTER SEQUENCE gesta.action_seq OWNER TO gesta_owner;
 
 ALTER SEQUENCE gesta.action_seq OWNED BY gesta.action.seq;
+
+CREATE UNLOGGED TABLE gesta.claim (
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    relation oid NOT NULL,
+    object_type text NOT NULL COLLATE pg_catalog."C",
+    changed bigint NOT NULL,
+    after_seq bigint NOT NULL
+);
+
+ALTER TABLE gesta.claim OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.claim IS 'Rows that a transaction has changed and says to record itself. Empty but for open transactions.';
+
+COMMENT ON COLUMN gesta.claim.xid IS 'The transaction.';
+
+COMMENT ON COLUMN gesta.claim.relation IS 'The tracked table, for the error message.';
+
+COMMENT ON COLUMN gesta.claim.object_type IS 'Type of the objects.';
+
+COMMENT ON COLUMN gesta.claim.changed IS 'How many rows a statement changed; negative for those that a trigger has recorded after all.';
+
+COMMENT ON COLUMN gesta.claim.after_seq IS 'The actions that tell of it come after this place of the log.';
 
 CREATE TABLE gesta.follow (
     tenant text NOT NULL COLLATE pg_catalog."C",
@@ -395,17 +1014,25 @@ ALTER TABLE ONLY gesta.relay
 ALTER TABLE ONLY gesta.visibility
     ADD CONSTRAINT visibility_pkey PRIMARY KEY (tenant, action_id);
 
-CREATE INDEX action_actor_idx ON ONLY gesta.action USING btree (tenant, actor_type, actor_id, id DESC);
+CREATE INDEX action_actor_idx ON ONLY gesta.action USING btree (actor_key, id DESC) INCLUDE (tenant);
+
+CREATE INDEX action_actor_type_idx ON ONLY gesta.action USING btree (tenant, actor_type, id);
 
 CREATE INDEX action_log_idx ON ONLY gesta.action USING btree (xid, seq);
 
-CREATE INDEX action_object_idx ON ONLY gesta.action USING btree (tenant, object_type, object_id, id DESC) WHERE (object_type IS NOT NULL);
+CREATE INDEX action_object_idx ON ONLY gesta.action USING btree (object_key, id DESC) INCLUDE (tenant) WHERE (object_key IS NOT NULL);
+
+CREATE INDEX action_object_type_idx ON ONLY gesta.action USING btree (tenant, object_type, id) WHERE (object_type IS NOT NULL);
 
 CREATE INDEX action_run_idx ON ONLY gesta.action USING btree (tenant, run_id, id) WHERE (run_id IS NOT NULL);
 
 CREATE INDEX action_seq_idx ON ONLY gesta.action USING btree (seq);
 
-CREATE INDEX action_target_idx ON ONLY gesta.action USING btree (tenant, target_type, target_id, id DESC) WHERE (target_type IS NOT NULL);
+CREATE INDEX action_target_idx ON ONLY gesta.action USING btree (target_key, id DESC) INCLUDE (tenant) WHERE (target_key IS NOT NULL);
+
+CREATE INDEX action_target_type_idx ON ONLY gesta.action USING btree (tenant, target_type, id) WHERE (target_type IS NOT NULL);
+
+CREATE INDEX claim_xid_idx ON gesta.claim USING btree (xid);
 
 CREATE INDEX follow_followed_idx ON gesta.follow USING btree (tenant, followed_type, followed_id, id);
 
@@ -421,7 +1048,13 @@ CREATE TRIGGER action_no_truncate BEFORE TRUNCATE ON gesta.action FOR EACH STATE
 
 ALTER TABLE gesta.action ENABLE ALWAYS TRIGGER action_no_truncate;
 
+CREATE CONSTRAINT TRIGGER claim_settled AFTER INSERT ON gesta.claim DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gesta.settle_claims();
+
+ALTER TABLE gesta.claim ENABLE ALWAYS TRIGGER claim_settled;
+
 ALTER TABLE gesta.action ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY action_by_capture ON gesta.action FOR INSERT TO gesta_capture WITH CHECK (true);
 
 CREATE POLICY action_for_auditor ON gesta.action FOR SELECT TO gesta_auditor USING (true);
 
@@ -443,19 +1076,85 @@ CREATE POLICY visibility_for_auditor ON gesta.visibility FOR SELECT TO gesta_aud
 
 CREATE POLICY visibility_of_tenant ON gesta.visibility TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
 
+GRANT ALL ON SCHEMA gesta TO gesta_capture;
 GRANT USAGE ON SCHEMA gesta TO gesta_app;
 GRANT USAGE ON SCHEMA gesta TO gesta_import;
 GRANT USAGE ON SCHEMA gesta TO gesta_auditor;
 GRANT USAGE ON SCHEMA gesta TO gesta_relay;
 GRANT USAGE ON SCHEMA gesta TO gesta_user;
 
+REVOKE ALL ON FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) TO gesta_app;
+
+REVOKE ALL ON FUNCTION gesta.capture_fields(relation oid, options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.capture_fields(relation oid, options jsonb) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.capture_sql(relation oid, op text, options jsonb, stamp text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.capture_sql(relation oid, op text, options jsonb, stamp text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.claim(relation oid, object_type text, changed bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.claim(relation oid, object_type text, changed bigint) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.count_sql(relation oid, options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.count_sql(relation oid, options jsonb) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.cut_name(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.cut_name(name text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) TO gesta_capture;
+
 REVOKE ALL ON FUNCTION gesta.guard_partition(partition regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION gesta.is_harmless(type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.is_harmless(type oid) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.is_own_statement(relation oid, op text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.is_own_statement(relation oid, op text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.join_expression(parts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.join_expression(parts text[]) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.json_expression(type oid, "column" text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.json_expression(type oid, "column" text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.key_expression(relation oid, options jsonb, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.key_expression(relation oid, options jsonb, alias text) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.make_partitions(last_year integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.make_partitions(last_year integer) TO gesta_app;
 GRANT ALL ON FUNCTION gesta.make_partitions(last_year integer) TO gesta_import;
 
+REVOKE ALL ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) TO gesta_capture;
+
 REVOKE ALL ON FUNCTION gesta.next_partition_year() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.read_context(raw text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.read_context(raw text) TO gesta_capture;
+GRANT ALL ON FUNCTION gesta.read_context(raw text) TO gesta_app;
+
+REVOKE ALL ON FUNCTION gesta.refuse_key(relation oid, key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.refuse_key(relation oid, key text) TO gesta_capture;
+
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_app;
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_import;
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_auditor;
+GRANT ALL ON FUNCTION gesta.resource_key(tenant text, type text, id text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.settle_claims() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION gesta.shape(relation oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.shape(relation oid) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.text_expression(type oid, "column" text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.text_expression(type oid, "column" text) TO gesta_capture;
 
 GRANT SELECT ON TABLE gesta.action TO gesta_app;
 GRANT SELECT ON TABLE gesta.action TO gesta_import;
@@ -463,24 +1162,31 @@ GRANT SELECT ON TABLE gesta.action TO gesta_auditor;
 
 GRANT INSERT(tenant) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(tenant) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(tenant) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(id) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(id) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(id) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(actor_type) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(actor_type) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(actor_type) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(actor_id) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(actor_id) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(actor_id) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(verb) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(verb) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(verb) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(object_type) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(object_type) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(object_type) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(object_id) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(object_id) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(object_id) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(target_type) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(target_type) ON TABLE gesta.action TO gesta_import;
@@ -490,12 +1196,15 @@ GRANT INSERT(target_id) ON TABLE gesta.action TO gesta_import;
 
 GRANT INSERT(occurred_at) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(occurred_at) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(occurred_at) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(run_id) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(run_id) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(run_id) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(source) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(source) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(source) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(outcome) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(outcome) ON TABLE gesta.action TO gesta_import;
@@ -505,15 +1214,19 @@ GRANT INSERT(description) ON TABLE gesta.action TO gesta_import;
 
 GRANT INSERT(changes) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(changes) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(changes) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(data) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(data) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(data) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(names) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(names) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(names) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(context) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(context) ON TABLE gesta.action TO gesta_import;
+GRANT INSERT(context) ON TABLE gesta.action TO gesta_capture;
 
 GRANT INSERT(audience) ON TABLE gesta.action TO gesta_app;
 GRANT INSERT(audience) ON TABLE gesta.action TO gesta_import;
@@ -521,6 +1234,9 @@ GRANT INSERT(audience) ON TABLE gesta.action TO gesta_import;
 GRANT SELECT,USAGE ON SEQUENCE gesta.action_seq TO gesta_app;
 GRANT SELECT,USAGE ON SEQUENCE gesta.action_seq TO gesta_import;
 GRANT SELECT ON SEQUENCE gesta.action_seq TO gesta_auditor;
+GRANT SELECT,USAGE ON SEQUENCE gesta.action_seq TO gesta_capture;
+
+GRANT INSERT ON TABLE gesta.claim TO gesta_capture;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE gesta.follow TO gesta_app;
 GRANT SELECT ON TABLE gesta.follow TO gesta_import;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::action::Action;
 use crate::resource::{ResourceId, ResourceRef, ResourceType};
 use crate::store::Failure;
 
@@ -37,6 +38,16 @@ impl Role {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// What stands in this role of an action.
+    pub(super) fn of(self, action: &Action) -> Option<&ResourceRef> {
+        let named = match self {
+            Self::Actor => Some(&action.actor),
+            Self::Object => action.object.as_ref(),
+            Self::Target => action.target.as_ref(),
+        };
+        named.map(|named| &named.resource)
     }
 }
 

@@ -1,13 +1,19 @@
 //! Feeds: the streams of all that somebody follows, merged in time order, with the reasons why each item is there.
 //!
-//! A feed is merged when it is read, never copied to its followers. One query a page, in two steps:
+//! A feed is merged when it is read, never copied to its followers. One query a page, in steps, each of which is taken only
+//! where those before it did not fill the page:
 //! 1. *Recent*: the newest rows of the tenant are matched against the edges. Whoever follows what is busy has a full
-//!    page here, and no stream is looked up at all. Skipped for few edges, where step 2 costs less.
-//! 2. *Heads*: of each followed stream only its newest id is looked up, in the index alone. The items of a page are at
-//!    or after the head of the last stream that can reach it, so only these streams are read, and only that far.
+//!    page here, and no stream is looked up at all. Skipped for few edges, where the other steps cost less.
+//! 2. *Quiet*: the ids of all followed streams, in one scan of the index a role. It is given up as soon as it has read more
+//!    than short streams hold.
+//! 3. *Heads*: of each followed stream only its newest id is looked up. The items of a page are at or after the head of the
+//!    last stream that can reach it, so only these streams are read, and only that far.
 //!
-//! Edges can ask for verbs and a first moment, and actions can be invisible: both are decided on the rows that come out,
-//! and the next rows are asked for until the page is full.
+//! Steps 2 and 3 read nothing but indexes, by the keys of what is followed. Other resources may have the same key (see
+//! `gesta.resource_key`), so they can find too much, but never too little: a false id takes a place among the candidates,
+//! and a false head moves the threshold only to where there is a candidate for each place of the page. What decides is the
+//! row that comes out in the end, in which the followed resource must stand. Edges can also ask for verbs and a first
+//! moment, and actions can be invisible: that is decided there too, and the next rows are asked for until the page is full.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -24,117 +30,180 @@ use crate::action::Action;
 use crate::json::Json;
 use crate::resource::{Resource, ResourceId, ResourceRef, ResourceType};
 
-/// Rows of the tenant that step 1 looks at: about the cost of looking up 200 streams.
-const RECENT_LEN: i64 = 500;
-/// Up to so many edges step 1 is skipped.
-const EDGES_FEW: i64 = 50;
+/// Edges for each row that step 1 looks at: the step costs about a seventh of step 3 then.
+const EDGES_A_ROW: i64 = 4;
+/// Ids for each edge that step 2 reads before it is given up: it costs about a tenth of step 3 then.
+const IDS_AN_EDGE: i64 = 2;
 
-/// The id at which a stream is entered, or its next items, in one role.
-macro_rules! stream_of {
-    ($role:literal, $what:literal, $from:literal, $near:literal, $far:literal, $order:literal, $limit:literal) => {
+/// Step 1 in one role.
+macro_rules! recent_of {
+    ($role:literal) => {
         concat!(
-            "SELECT ",
-            $what,
-            "
-    FROM ",
-            $from,
-            " CROSS JOIN LATERAL (
+            "SELECT id, '",
+            $role,
+            "' AS role, ",
+            $role,
+            "_key AS key FROM recent
+    WHERE ",
+            $role,
+            "_key IN (SELECT unnest(",
+            $role,
+            ") FROM followed)"
+        )
+    };
+}
+
+/// Step 2 in one role.
+macro_rules! quiet_of {
+    ($role:literal, $near:literal, $far:literal) => {
+        concat!(
+            "SELECT a.id, '",
+            $role,
+            "' AS role, a.",
+            $role,
+            "_key AS key FROM gesta.action AS a
+        WHERE a.tenant = $1 AND a.",
+            $role,
+            "_key = ANY ((SELECT ",
+            $role,
+            " FROM followed)::bigint[])
+            AND a.id ",
+            $near,
+            " AND a.id ",
+            $far
+        )
+    };
+}
+
+/// The heads of step 3 in one role.
+macro_rules! head_of {
+    ($role:literal, $near:literal, $far:literal, $order:literal) => {
+        concat!(
+            "SELECT i.id, '",
+            $role,
+            "' AS role, k.key
+    FROM unnest((SELECT ",
+            $role,
+            " FROM followed WHERE (SELECT wanted FROM long))) AS k (key) CROSS JOIN LATERAL (
         SELECT a.id FROM gesta.action AS a
         WHERE a.tenant = $1 AND a.",
             $role,
-            "_type = e.type AND a.",
-            $role,
-            "_id = e.id AND a.id ",
+            "_key = k.key AND a.id ",
             $near,
             " AND a.id ",
             $far,
             "
         ORDER BY a.id ",
             $order,
-            " LIMIT ",
-            $limit,
+            " LIMIT 1
+    ) AS i"
+        )
+    };
+}
+
+/// The items of step 3 in one role.
+macro_rules! item_of {
+    ($role:literal, $near:literal, $until:literal, $order:literal) => {
+        concat!(
+            "SELECT i.id, k.role, k.key
+    FROM reaching AS k CROSS JOIN LATERAL (
+        SELECT a.id FROM gesta.action AS a
+        WHERE a.tenant = $1 AND a.",
+            $role,
+            "_key = k.key AND a.id ",
+            $near,
+            " AND a.id ",
+            $until,
             "
+        ORDER BY a.id ",
+            $order,
+            " LIMIT $4
     ) AS i
-    WHERE e.role = '",
+    WHERE k.role = '",
             $role,
             "'"
         )
     };
 }
 
-macro_rules! all_roles {
-    ($($rest:literal),+) => {
+macro_rules! each_role {
+    ($of:ident $(, $rest:literal)*) => {
         concat!(
-            stream_of!("actor", $($rest),+), "\n    UNION ALL\n    ", stream_of!("object", $($rest),+),
-            "\n    UNION ALL\n    ", stream_of!("target", $($rest),+)
-        )
-    };
-}
-
-macro_rules! recent_of {
-    ($role:literal) => {
-        concat!(
-            "SELECT a.id, e.n FROM recent AS a JOIN edge AS e ON e.role = '",
-            $role,
-            "' AND e.type = a.",
-            $role,
-            "_type AND e.id = a.",
-            $role,
-            "_id"
+            $of!("actor" $(, $rest)*), "\n    UNION ALL\n    ", $of!("object" $(, $rest)*), "\n    UNION ALL\n    ",
+            $of!("target" $(, $rest)*)
         )
     };
 }
 
 /// Both directions. `$7` and `$8` are the follower, `$9` is the flag, `$10` says whether the follower's own actions count,
-/// `$11` and `$12` are the two limits above. `look` is how many rows step 1 looks at, `rest` says where it
-/// ended and whether step 2 is wanted, which it is not where step 1 came to the end of the log; `head` and
-/// `nearest` are the ids at which streams are entered, `threshold` is the last one that can reach the page. No head is cut
-/// off before it is known which ids they are: any number of edges may be the reasons of one action.
+/// `$11` and `$12` are the two constants above. `followed` holds each key once a role; `rest` says where step 1 ended, and
+/// how many ids step 2 may read: none where the page is full, or where step 1 came to the end of the log; `long` says
+/// whether step 2 was given up; `threshold` is the last head that can reach the page.
+///
+/// An action is a candidate at most once a role, so three times as many candidates as the page has places are enough. None
+/// is cut off before that: any number of edges may be the reasons of one action.
 macro_rules! feed {
-    ($name:literal, $order:literal, $back:literal, $start:literal, $near:literal, $far:literal, $low:literal, $until:literal,
-        $reaching:literal) => {
+    ($name:literal, $order:literal, $back:literal, $start:literal, $end:literal, $near:literal, $far:literal, $low:literal,
+        $until:literal, $reaches:literal) => {
         concat!(
             "-- stream::feed::", $name, "
 WITH edge AS MATERIALIZED (
-    SELECT row_number() OVER () AS n, e.*
-    FROM (
-        SELECT r.role, f.followed_type AS type, f.followed_id AS id, f.flag, f.verbs, f.since
-        FROM gesta.follow AS f CROSS JOIN LATERAL unnest(f.roles) AS r (role)
-        WHERE f.tenant = $1 AND f.follower_type = $7 AND f.follower_id = $8 AND NOT f.muted AND ($9 = '' OR f.flag = $9)
-        UNION ALL
-        SELECT 'actor', $7, $8, NULL, '{}', NULL WHERE $10
-    ) AS e
+    SELECT gesta.resource_key($1, f.followed_type, f.followed_id) AS key, f.followed_type AS type, f.followed_id AS id,
+        f.roles, f.flag, f.verbs, f.since
+    FROM gesta.follow AS f
+    WHERE f.tenant = $1 AND f.follower_type = $7 AND f.follower_id = $8 AND NOT f.muted AND ($9 = '' OR f.flag = $9)
+    UNION ALL
+    SELECT gesta.resource_key($1, $7, $8), $7, $8, '{actor}', NULL, '{}', NULL WHERE $10
+), followed AS MATERIALIZED (
+    SELECT count(*) AS edges, array_agg(DISTINCT key) FILTER (WHERE 'actor' = ANY (roles)) AS actor,
+        array_agg(DISTINCT key) FILTER (WHERE 'object' = ANY (roles)) AS object,
+        array_agg(DISTINCT key) FILTER (WHERE 'target' = ANY (roles)) AS target
+    FROM edge
 ), look AS MATERIALIZED (
-    SELECT CASE WHEN count(*) > $11 THEN $12::bigint ELSE 0 END AS len FROM edge
+    SELECT CASE WHEN edges / $11 >= $4 THEN edges / $11 ELSE 0 END AS rows FROM followed
 ), recent AS MATERIALIZED (
-    SELECT a.id, a.actor_type, a.actor_id, a.object_type, a.object_id, a.target_type, a.target_id
+    SELECT a.id, a.actor_key, a.object_key, a.target_key
     FROM gesta.action AS a
     WHERE a.tenant = $1 AND a.id ", $low, " $2 AND a.id < $3
     ORDER BY a.id ", $order, "
-    LIMIT (SELECT len FROM look)
+    LIMIT (SELECT rows FROM look)
 ), found AS MATERIALIZED (
-    ", recent_of!("actor"), " UNION ALL
-    ", recent_of!("object"), " UNION ALL
-    ", recent_of!("target"), "
+    ", each_role!(recent_of), "
 ), rest AS MATERIALIZED (
     SELECT coalesce((SELECT id FROM recent ORDER BY id ", $back, " LIMIT 1), ", $start, ") AS bound,
-        (SELECT count(*) FROM recent) = (SELECT len FROM look) AND (SELECT count(DISTINCT id) FROM found) < $4 AS wanted
+        CASE WHEN (SELECT count(*) FROM recent) = (SELECT rows FROM look) AND (SELECT count(DISTINCT id) FROM found) < $4
+            THEN edges * $12 + $4 ELSE 0 END AS ids
+    FROM followed
+), quiet AS MATERIALIZED (
+    SELECT id, role, key
+    FROM (
+        ", each_role!(quiet_of, $near, $far), "
+    ) AS q
+    LIMIT (SELECT ids FROM rest)
+), long AS MATERIALIZED (
+    SELECT count(*) > 0 AND count(*) = (SELECT ids FROM rest) AS wanted FROM quiet
 ), head AS MATERIALIZED (
-    ", all_roles!("e.n, i.id", "(SELECT * FROM edge WHERE (SELECT wanted FROM rest)) AS e", $near, $far, $order, "1"), "
+    ", each_role!(head_of, $near, $far, $order), "
 ), nearest AS MATERIALIZED (
     SELECT DISTINCT id FROM head ORDER BY id ", $order, " LIMIT $4
 ), threshold AS MATERIALIZED (
-    SELECT CASE WHEN count(*) = $4 THEN (array_agg(id ORDER BY id ", $back, "))[1] END AS id FROM nearest
+    SELECT CASE WHEN count(*) = $4 THEN (array_agg(id ORDER BY id ", $back, "))[1] ELSE ", $end, " END AS id FROM nearest
+), reaching AS MATERIALIZED (
+    SELECT role, key FROM head WHERE id ", $reaches, " (SELECT id FROM threshold)
 ), item AS (
-    SELECT id, n FROM found
+    SELECT id, role, key FROM found
     UNION ALL
-    ", all_roles!("i.id, e.n", $reaching, $near, $until, $order, "$4"), "
+    SELECT id, role, key FROM quiet WHERE NOT (SELECT wanted FROM long)
+    UNION ALL
+    ", each_role!(item_of, $near, $until, $order), "
+), candidate AS MATERIALIZED (
+    SELECT id, role, key FROM item ORDER BY id ", $order, " LIMIT 3 * $4
 ), top AS MATERIALIZED (
-    SELECT i.id, jsonb_agg(jsonb_build_object('role', e.role, 'type', e.type, 'id', e.id, 'flag', e.flag,
-        'verbs', e.verbs, 'since', e.since) ORDER BY e.n) AS reasons
-    FROM item AS i JOIN edge AS e USING (n)
-    GROUP BY i.id
-    ORDER BY i.id ", $order, "
+    SELECT c.id, jsonb_agg(jsonb_build_object('role', c.role, 'type', e.type, 'id', e.id, 'flag', e.flag,
+        'verbs', e.verbs, 'since', e.since) ORDER BY c.role, e.type, e.id, e.flag) AS reasons
+    FROM candidate AS c JOIN edge AS e ON e.key = c.key AND c.role = ANY (e.roles)
+    GROUP BY c.id
+    ORDER BY c.id ", $order, "
     LIMIT $4
 )
 SELECT ", columns!(), ", top.id AS at, top.reasons
@@ -155,22 +224,24 @@ const OLDER: &str = feed!(
     "DESC",
     "ASC",
     "$3",
+    "$2",
     "< (SELECT bound FROM rest)",
     ">= $2",
     ">=",
-    ">= coalesce((SELECT id FROM threshold), $2)",
-    "(SELECT n FROM head WHERE id >= coalesce((SELECT id FROM threshold), $2)) AS h JOIN edge AS e USING (n)"
+    ">= (SELECT id FROM threshold)",
+    ">="
 );
 const NEWER: &str = feed!(
     "newer",
     "ASC",
     "DESC",
     "$2",
+    "$3",
     "> (SELECT bound FROM rest)",
     "< $3",
     ">",
-    "< $3 AND a.id <= coalesce((SELECT id FROM threshold), $3)",
-    "(SELECT n FROM head WHERE id <= coalesce((SELECT id FROM threshold), $3)) AS h JOIN edge AS e USING (n)"
+    "< $3 AND a.id <= (SELECT id FROM threshold)",
+    "<="
 );
 
 /// Why an item is in a feed.
@@ -318,8 +389,8 @@ impl FeedQuery {
             &self.follower.id.as_str(),
             &self.flag,
             &(self.own == Own::Shown),
-            &EDGES_FEW,
-            &RECENT_LEN,
+            &EDGES_A_ROW,
+            &IDS_AN_EDGE,
         ];
         let found = reader.query("a feed", Plan::Generic, sql, &params).await?;
         let understood = |source| QueryError::Row { what: "a feed", source };
@@ -328,7 +399,7 @@ impl FeedQuery {
         Ok((items.collect::<Result<_, _>>().map_err(understood)?, next))
     }
 
-    /// The item of a row, unless it is invisible or no edge wants it.
+    /// The item of a row, unless it is invisible, no edge wants it, or it was found by the key of another resource.
     fn item(&self, row: &Row) -> Result<Option<FeedItem>, Malformed> {
         if row.try_get::<_, Option<&str>>("tenant")?.is_none() {
             return Ok(None);
@@ -338,8 +409,8 @@ impl FeedQuery {
             return Ok(None);
         }
         let edges: Vec<EdgeRow> = serde_json::from_str(row.try_get::<_, Json>("reasons")?.get())?;
-        let wanted = edges.into_iter().filter(|edge| edge.wants(&action));
-        let reasons = wanted.map(Reason::try_from).collect::<Result<Vec<_>, _>>()?;
+        let reasons = edges.into_iter().filter_map(|edge| edge.reason(&action).transpose());
+        let reasons: Vec<_> = reasons.collect::<Result<_, _>>()?;
         Ok((!reasons.is_empty()).then_some(FeedItem { action, reasons }))
     }
 
@@ -379,17 +450,13 @@ struct EdgeRow {
 }
 
 impl EdgeRow {
-    fn wants(&self, action: &Action) -> bool {
-        (self.verbs.is_empty() || self.verbs.contains(&action.verb))
-            && self.since.is_none_or(|since| action.occurred_at >= since)
-    }
-}
-
-impl TryFrom<EdgeRow> for Reason {
-    type Error = Malformed;
-    fn try_from(edge: EdgeRow) -> Result<Self, Malformed> {
-        let role = Role::from_word(&edge.role).ok_or("a role that is not known")?;
-        let followed = ResourceRef { kind: edge.kind, id: edge.id };
-        Ok(Self { followed, role, flag: edge.flag })
+    /// The reason that the edge is for an action, if it is one.
+    fn reason(self, action: &Action) -> Result<Option<Reason>, Malformed> {
+        let role = Role::from_word(&self.role).ok_or("a role that is not known")?;
+        let followed = ResourceRef { kind: self.kind, id: self.id };
+        let is_wanted = role.of(action) == Some(&followed)
+            && (self.verbs.is_empty() || self.verbs.contains(&action.verb))
+            && self.since.is_none_or(|since| action.occurred_at >= since);
+        Ok(is_wanted.then_some(Reason { followed, role, flag: self.flag }))
     }
 }

@@ -59,41 +59,64 @@ struct Texts {
     newer: &'static str,
 }
 
-const OBJECT: Texts = both_ways!("object", "\n    AND a.object_type = $13 AND a.object_id = $14");
-const ACTOR: Texts = both_ways!("actor", "\n    AND a.actor_type = $13 AND a.actor_id = $14");
-const TARGET: Texts = both_ways!("target", "\n    AND a.target_type = $13 AND a.target_id = $14");
-const RUN: Texts = both_ways!("run", "\n    AND a.run_id = $13");
-const TENANT: Texts = both_ways!("tenant", "");
-const TYPE: Texts = both_ways!(
-    "of_type",
-    "\n    AND (a.actor_type = $13 OR a.object_type = $13 OR a.target_type = $13)"
-);
-
-/// Three index ranges merged; a row that matches in two roles comes from the first of them only.
-macro_rules! any_role {
-    ($order:literal) => {
+/// The rows of a resource in a role. The key finds them; another resource may have the same, so type and id decide. That is
+/// written so that no index answers it, and the key is a subquery, so that it costs nothing where it is compared: of a
+/// partition that it believes to be empty the planner would else walk another index.
+macro_rules! resource {
+    ($role:literal) => {
         concat!(
-            "-- stream::query::any\nSELECT ", columns!(), "\nFROM (\n    (",
-            any_role!(@branch $order, "AND a.actor_type = $13 AND a.actor_id = $14"),
-            ")\n    UNION ALL\n    (",
-            any_role!(@branch $order, "AND a.object_type = $13 AND a.object_id = $14
-    AND (a.actor_type, a.actor_id) <> ($13, $14)"),
-            ")\n    UNION ALL\n    (",
-            any_role!(@branch $order, "AND a.target_type = $13 AND a.target_id = $14
-    AND (a.actor_type, a.actor_id) <> ($13, $14)
-    AND (a.object_type, a.object_id) IS DISTINCT FROM ($13, $14)"),
-            ")\n) AS a\nORDER BY a.id ", $order, "\nLIMIT $4"
+            "\n    AND a.",
+            $role,
+            "_key = (SELECT gesta.resource_key($1, $13, $14))
+    AND (a.",
+            $role,
+            "_type, a.",
+            $role,
+            "_id) IS NOT DISTINCT FROM ($13, $14)"
         )
     };
-    (@branch $order:literal, $condition:literal) => {
+}
+
+/// The rows of a type in a role.
+macro_rules! kind {
+    ($role:literal) => {
+        concat!("\n    AND a.", $role, "_type = $13")
+    };
+}
+
+const OBJECT: Texts = both_ways!("object", resource!("object"));
+const ACTOR: Texts = both_ways!("actor", resource!("actor"));
+const TARGET: Texts = both_ways!("target", resource!("target"));
+const RUN: Texts = both_ways!("run", "\n    AND a.run_id = $13");
+const TENANT: Texts = both_ways!("tenant", "");
+
+/// Three index ranges merged. A row that matches in several roles comes from each of them, and once out of the whole. To
+/// leave it out of two of them would mean to walk past all such rows, and there may be nothing else: people who log in.
+macro_rules! any_role {
+    ($name:literal, $of:ident) => {
+        Texts {
+            older: any_role!(@one $name, $of, "DESC"),
+            newer: any_role!(@one $name, $of, "ASC"),
+        }
+    };
+    (@one $name:literal, $of:ident, $order:literal) => {
         concat!(
-            "SELECT ", columns!(), "\nFROM gesta.action AS a\nWHERE ", conditions!(), "\n    ", $condition,
+            "-- stream::query::", $name, "\nSELECT DISTINCT ON (a.id) ", columns!(), "\nFROM (\n    (",
+            any_role!(@branch $order, $of!("actor")), ")\n    UNION ALL\n    (",
+            any_role!(@branch $order, $of!("object")), ")\n    UNION ALL\n    (",
+            any_role!(@branch $order, $of!("target")), ")\n) AS a\nORDER BY a.id ", $order, "\nLIMIT $4"
+        )
+    };
+    (@branch $order:literal, $($condition:tt)*) => {
+        concat!(
+            "SELECT ", columns!(), "\nFROM gesta.action AS a\nWHERE ", conditions!(), $($condition)*,
             "\nORDER BY a.id ", $order, "\nLIMIT $4"
         )
     };
 }
 
-const ANY: Texts = Texts { older: any_role!("DESC"), newer: any_role!("ASC") };
+const ANY: Texts = any_role!("any", resource);
+const TYPE: Texts = any_role!("of_type", kind);
 
 const ONE: &str = concat!(
     "-- stream::query::one\nSELECT ",
@@ -138,14 +161,6 @@ impl Stream {
             Self::Type(_) => "a type's stream",
             Self::Run(_) => "a run's stream",
             Self::Tenant => "a tenant's stream",
-        }
-    }
-
-    /// How common a type is decides between its index and the primary key; all others have one right index.
-    fn plan(&self) -> Plan {
-        match self {
-            Self::Type(_) => Plan::Custom,
-            _ => Plan::Generic,
         }
     }
 
@@ -207,9 +222,7 @@ impl StreamQuery {
         Self::new(Stream::Any(resource.resource()))
     }
 
-    /// Everything that resources of a type have to do with, in any role. No index leads there alone: of a common type the
-    /// tenant's newest rows are walked, of a rare one all rows are looked up. A type that was common and ended long ago
-    /// costs a walk through what came after it.
+    /// Everything that resources of a type have to do with, in any role.
     #[must_use]
     pub fn of_type(kind: ResourceType) -> Self {
         Self::new(Stream::Type(kind))
@@ -309,7 +322,7 @@ impl StreamQuery {
             Stream::Run(run) => params.push(run),
             Stream::Tenant => {}
         }
-        let rows = reader.query(what, self.stream.plan(), sql, &params).await?;
+        let rows = reader.query(what, Plan::Generic, sql, &params).await?;
         rows.iter()
             .map(|row| row::action(row).map_err(|source| QueryError::Row { what, source }))
             .collect()

@@ -11,7 +11,8 @@ use crate::store::{Failure, Store, failed};
 /// Sets what holds for one transaction: the tenant for row security, how plans are made, and no JIT, which would cost a
 /// page more than it runs.
 const SCOPE: &str = "-- stream::reader::scope
-SELECT set_config('gesta.tenant', $1, true), set_config('plan_cache_mode', $2, true), set_config('jit', 'off', true)";
+SELECT set_config('gesta.tenant', $1, true), set_config('plan_cache_mode', $2, true),
+    set_config('enable_seqscan', $3, true), set_config('jit', 'off', true)";
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,8 @@ pub enum QueryError {
 /// How a statement is planned.
 #[derive(Clone, Copy)]
 pub(super) enum Plan {
-    /// Once for all parameters: the index is the right one whatever is asked for.
+    /// Once for all parameters: the index is the right one whatever is asked for. It is the right one of a partition that
+    /// is empty too: next year's will fill up while a connection keeps its plan.
     Generic,
     /// For these parameters: the right index depends on how common a type or verb is.
     Custom,
@@ -137,9 +139,9 @@ impl Reader {
         sql: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Failure> {
-        let mode = match plan {
-            Plan::Generic => "force_generic_plan",
-            Plan::Custom => "force_custom_plan",
+        let (mode, scans) = match plan {
+            Plan::Generic => ("force_generic_plan", "off"),
+            Plan::Custom => ("force_custom_plan", "on"),
         };
         let client = self.store.client().await?;
         let scope = client.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
@@ -147,7 +149,7 @@ impl Reader {
         let tenant = self.tenant.as_str();
         let (begun, scoped, rows, ended) = join4(
             client.batch_execute("BEGIN READ ONLY"),
-            client.query_one(&scope, &[&tenant, &mode]),
+            client.query_one(&scope, &[&tenant, &mode, &scans]),
             client.query(&statement, params),
             client.batch_execute("COMMIT"),
         )

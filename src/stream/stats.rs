@@ -68,6 +68,8 @@ SELECT g.type || ':' || g.id AS value, (
             conditions!(),
             " AND a.",
             $role,
+            "_key = gesta.resource_key($1, g.type, g.id) AND a.",
+            $role,
             "_type = g.type AND a.",
             $role,
             "_id = g.id

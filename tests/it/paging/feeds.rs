@@ -7,10 +7,12 @@ use gesta::{ActionId, FeedQuery, Reader, ResourceRef, Store, Tenant};
 use proptest::prelude::*;
 
 use super::edges::{Because, FLAGS, Wishes, naive, party, wishes, write};
-use super::model::{Row, Sight, Spec, VERBS, Window, append_specs, moment, windows};
-use crate::support::{check_log, database, holds, runtime, walk_feed};
+use super::model::{
+    Keys, Row, Sight, Spec, VERBS, Window, append_specs, database_with, moment, windows,
+};
+use crate::support::{check_log, holds, runtime, walk_feed};
 
-/// More than twice as many as are looked at before the streams of the followed are.
+/// Many times as many as are looked at before the streams of the followed are.
 const ROWS: usize = 2500;
 /// Those that do something. The first ones do most of it, the last ones have long been silent.
 const PARTIES: usize = 80;
@@ -81,7 +83,7 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    // Few edges; about as many as the first step is skipped for; many.
+    // Few edges, for which the first step is skipped; about as many as it needs; many.
     let few = wishes(0..8, PARTIES, MICROS);
     let some = wishes(30..70, PARTIES + 20, MICROS);
     let many = wishes(90..160, PARTIES + 40, MICROS);
@@ -153,12 +155,11 @@ async fn joined_pages_are_the_merge(store: &Store, tenant: &Tenant, rows: &[Row]
     assert_eq!(told(&back(&reader, &query, last).await), expected, "to newer");
 }
 
-#[test]
-fn joined_pages_of_a_feed_are_the_naive_merge_with_its_reasons() {
+fn feeds_are_exact(keys: Keys, count: u32) {
     let runtime = runtime();
     let tenant = Tenant::default();
     let (db, store, rows) = runtime.block_on(async {
-        let db = database().await;
+        let db = database_with(keys).await;
         let store = db.store().await;
         let mut noise = Noise(7);
         let specs: Vec<_> = (0..ROWS).map(|_| noise.spec()).collect();
@@ -166,8 +167,19 @@ fn joined_pages_of_a_feed_are_the_naive_merge_with_its_reasons() {
         db.admin().await.batch_execute("ANALYZE").await.expect("analyzed");
         (db, store, rows)
     });
-    holds(32, &cases(), |case| {
+    holds(count, &cases(), |case| {
         runtime.block_on(joined_pages_are_the_merge(&store, &tenant, &rows, &case));
     });
     runtime.block_on(check_log(&db));
+}
+
+#[test]
+fn joined_pages_of_a_feed_are_the_naive_merge_with_its_reasons() {
+    feeds_are_exact(Keys::Own, 32);
+}
+
+/// False ids and false heads cost further looks, never an item, and bring none in.
+#[test]
+fn feeds_are_exact_where_other_resources_have_the_same_key() {
+    feeds_are_exact(Keys::Shared, 16);
 }

@@ -7,10 +7,32 @@ use gesta::stream::Role;
 use gesta::{ActionId, Audience, Context, NewAction, Reader, ResourceRef, Store, Tenant};
 use proptest::prelude::*;
 
-use crate::support::{append_all, day, resource, set_audience};
+use crate::support::{TestDb, append_all, database, day, resource, set_audience};
 
 /// Verbs of the actions.
 pub(super) const VERBS: [&str; 3] = ["open", "close", "move"];
+
+/// Whether resources have keys of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    Own,
+    /// Four keys for all resources of all types and tenants, as if somebody had searched for such ids.
+    Shared,
+}
+
+const SHARED: &str = "
+CREATE OR REPLACE FUNCTION gesta.resource_key(tenant text, type text, id text) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN hashtextextended(id, 0) & 3";
+
+/// A database whose rows will have such keys.
+pub(super) async fn database_with(keys: Keys) -> TestDb {
+    let db = database().await;
+    if keys == Keys::Shared {
+        db.admin().await.batch_execute(SHARED).await.expect("another function");
+    }
+    db
+}
 
 /// Who may see an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,10 @@ use gesta::stream::{Page, Role};
 use gesta::{Action, ActionId, Reader, Store, StreamQuery, Tenant};
 use proptest::prelude::*;
 
-use super::model::{Row, Spec, VERBS, Window, append_specs, moment, sights, sort, windows};
-use crate::support::{check_log, database, holds, ids, resource, runtime, walk};
+use super::model::{
+    Keys, Row, Spec, VERBS, Window, append_specs, database_with, moment, sights, sort, windows,
+};
+use crate::support::{check_log, holds, ids, resource, runtime, walk};
 
 /// Few, so that they meet in all roles.
 const PARTIES: [&str; 3] = ["user:1", "user:2", "issue:1"];
@@ -155,19 +157,29 @@ async fn joined_pages_are_the_stream(store: &Store, tenant: &Tenant, case: &Case
     assert_eq!(ids(&walk(&reader, &query).await.0), all, "and with all that was late");
 }
 
-#[test]
-fn joined_pages_are_the_stream_in_both_directions_with_ties_and_late_arrivals() {
+fn streams_are_exact(keys: Keys, count: u32) {
     let runtime = runtime();
     let (db, store) = runtime.block_on(async {
-        let db = database().await;
+        let db = database_with(keys).await;
         let store = db.store().await;
         (db, store)
     });
-    let count = AtomicU32::new(0);
-    holds(96, &cases(), |case| {
-        let tenant = format!("t{}", count.fetch_add(1, Ordering::Relaxed));
+    let number = AtomicU32::new(0);
+    holds(count, &cases(), |case| {
+        let tenant = format!("t{}", number.fetch_add(1, Ordering::Relaxed));
         let tenant = Tenant::new(tenant).expect("a tenant");
         runtime.block_on(joined_pages_are_the_stream(&store, &tenant, &case));
     });
     runtime.block_on(check_log(&db));
+}
+
+#[test]
+fn joined_pages_are_the_stream_in_both_directions_with_ties_and_late_arrivals() {
+    streams_are_exact(Keys::Own, 96);
+}
+
+/// A key only finds rows: type, id and tenant decide.
+#[test]
+fn streams_are_exact_where_other_resources_have_the_same_key() {
+    streams_are_exact(Keys::Shared, 48);
 }

@@ -238,6 +238,12 @@ impl Plan {
         large.map(|node| node["Relation Name"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// Tables that are read from end to end where it comes to that, however empty they are.
+    pub(super) fn scans(&self) -> Vec<&str> {
+        let scans = self.nodes().into_iter().filter(|node| node["Node Type"] == "Seq Scan");
+        scans.filter_map(|node| node["Relation Name"].as_str()).collect()
+    }
+
     /// Whether a partition was looked into at all.
     pub(super) fn has_begun(&self, relation: &str) -> bool {
         let begun = |node: &&Value| node["Actual Loops"].as_f64().unwrap_or_default() > 0.0;
