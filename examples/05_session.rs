@@ -26,6 +26,7 @@ struct Article {
 }
 
 impl Resource for Article {
+    #[expect(clippy::expect_used, reason = "the type is one, and ids of articles are short names")]
     fn resource(&self) -> ResourceRef {
         ResourceRef::new("article", self.id.as_str()).expect("a short name is an id")
     }

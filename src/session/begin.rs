@@ -119,7 +119,8 @@ impl<'c> Session<'c> {
         let rows = self.query("read the clock", CLOCK, &[]).await?;
         let now = cell(rows.first().ok_or(SessionError::Unusable)?, 0)?;
         let ids = self.append(actions, now).await?;
-        self.leave(ids)
+        self.leave();
+        Ok(ids)
     }
 
     /// Commits the changes and their actions.
@@ -162,9 +163,8 @@ impl<'c> Session<'c> {
     }
 
     /// All went well.
-    pub(super) fn leave<T>(&mut self, answer: T) -> Result<T, SessionError> {
+    pub(super) fn leave(&mut self) {
         self.state = State::Open;
-        Ok(answer)
     }
 
     /// An action that others are copies of: the session's actor and circumstances.

@@ -41,7 +41,8 @@ impl Session<'_> {
             Some(row) => Some(read_row(cell::<RowText<'_>>(row, 0)?.0)?),
             None => None,
         };
-        self.leave(row)
+        self.leave();
+        Ok(row)
     }
 
     /// Sets columns of all selected rows: `session.update::<Article>(Selection::all(), &json!({ "state": "open" }))`. Rows
@@ -70,7 +71,8 @@ impl Session<'_> {
         let mut params = filter.params();
         params.push(&document);
         let written = self.stream::<M>(&shape, &sql, &params, updated).await?;
-        self.leave(written)
+        self.leave();
+        Ok(written)
     }
 
     /// Deletes all selected rows. One statement, and one run.
@@ -87,7 +89,8 @@ impl Session<'_> {
         let sql = statement::delete(&shape, &filter.condition);
         let params = filter.params();
         let written = self.stream::<M>(&shape, &sql, &params, deleted).await?;
-        self.leave(written)
+        self.leave();
+        Ok(written)
     }
 
     /// Runs a bulk statement through a portal: the database keeps its rows, and hands out some at a time.

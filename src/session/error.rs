@@ -79,7 +79,7 @@ pub enum SessionError {
         /// What it is about.
         object: String,
         /// What is wrong with it.
-        problem: InvalidAction,
+        problem: Box<InvalidAction>,
         /// What to do about it; may be empty.
         advice: &'static str,
     },
@@ -144,8 +144,11 @@ pub(super) fn database(what: &'static str) -> impl Fn(tokio_postgres::Error) -> 
 
 /// What the database said, without what it may quote of rows: neither DETAIL, nor the message of an error about a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct DatabaseError {
+#[error("{}", .0.text)]
+pub struct DatabaseError(Box<Told>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
     text: String,
     code: Option<SqlState>,
     table: Option<String>,
@@ -156,41 +159,41 @@ pub struct DatabaseError {
 impl DatabaseError {
     fn new(error: &tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else { return Self::other(error) };
-        Self {
+        Self(Box::new(Told {
             text: harmless(db),
             code: Some(db.code().clone()),
             table: db.table().map(str::to_owned),
             column: db.column().map(str::to_owned),
             constraint: db.constraint().map(str::to_owned),
-        }
+        }))
     }
 
     /// Of something that is no answer of the server: a lost connection, a parameter of the wrong type.
     fn other(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { text: chain(error), code: None, table: None, column: None, constraint: None }
+        Self(Box::new(Told { text: chain(error), ..Told::default() }))
     }
 
     /// The SQLSTATE, where the server gave one.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {
-        self.code.as_ref()
+        self.0.code.as_ref()
     }
 
     /// The table, of an error about one.
     #[must_use]
     pub fn table(&self) -> Option<&str> {
-        self.table.as_deref()
+        self.0.table.as_deref()
     }
 
     /// The column, of an error about one.
     #[must_use]
     pub fn column(&self) -> Option<&str> {
-        self.column.as_deref()
+        self.0.column.as_deref()
     }
 
     /// The constraint, of an error about one: what a form needs to say which field is taken.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {
-        self.constraint.as_deref()
+        self.0.constraint.as_deref()
     }
 }

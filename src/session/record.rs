@@ -105,5 +105,5 @@ fn of_capture<M: Model>(error: CaptureError) -> SessionError {
 fn of_action(verb: String, object: Option<ResourceRef>, problem: InvalidAction) -> SessionError {
     let object = object.map_or_else(|| "nothing".to_owned(), |object| object.to_string());
     let advice = if matches!(problem, InvalidAction::Payload { .. }) { LARGE } else { "" };
-    SessionError::Action { verb, object, problem, advice }
+    SessionError::Action { verb, object, problem: Box::new(problem), advice }
 }

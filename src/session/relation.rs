@@ -196,7 +196,8 @@ impl Session<'_> {
             action.data = Some(Json::from(json!({ "relations": [relation.field] })));
             self.append(vec![action], cell(row, 4)?).await?;
         }
-        self.leave(membership)
+        self.leave();
+        Ok(membership)
     }
 
     /// Locks the owner's row, and gives its id.

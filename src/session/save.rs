@@ -57,7 +57,8 @@ impl Session<'_> {
         self.save_sheets(&mut shape, &sheets, &template, &mut written, |row| saved = Some(row))
             .await?;
         let (row, outcome) = saved.ok_or(SessionError::Unusable)?;
-        self.leave(Saved { row, outcome, actions: written.actions })
+        self.leave();
+        Ok(Saved { row, outcome, actions: written.actions })
     }
 
     /// Saves many models as [`Session::save`] does, in statements of up to 1,000, as one run. Where a key stands twice,
@@ -69,7 +70,8 @@ impl Session<'_> {
         self.enter()?;
         let mut written = Written::default();
         if models.is_empty() {
-            return self.leave(written);
+            self.leave();
+            return Ok(written);
         }
         let mut shape = self.shape::<M>().await?;
         let template = self.bulk_template(&mut written);
@@ -80,7 +82,8 @@ impl Session<'_> {
                 self.save_sheets(&mut shape, like, &template, &mut written, |_: (M, _)| ()).await?;
             }
         }
-        self.leave(written.ended())
+        self.leave();
+        Ok(written.ended())
     }
 
     /// Saves documents of the same columns, until each of them is done.
@@ -197,7 +200,7 @@ impl Sheet {
         let keyed = if given { Keyed::ByModel } else { Keyed::ByDatabase };
         let names = raw.fields().map(|(name, _)| name);
         let columns = names.filter(|name| given || *name != M::KEY).map(str::to_owned).collect();
-        Ok(Self { columns, keyed, text })
+        Ok(Self { text, columns, keyed })
     }
 }
 

@@ -13,13 +13,9 @@ const SECRET: &str = "hunter2-9f31c0";
 
 /// Every form in which an error may end in a log.
 fn forms(error: &SessionError) -> String {
-    let mut text = format!("{error} {error:?} {error:#?} {}", gesta::error::chain(error));
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(" {error} {error:?}");
-        cause = error.source();
-    }
-    text
+    let first = format!("{error} {error:?} {error:#?} {}", gesta::error::chain(error));
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    causes.fold(first, |text, error| format!("{text} {error} {error:?}"))
 }
 
 fn with_secret(name: &str) -> Person {
