@@ -1,6 +1,6 @@
 //! Triggers that record what any program does to a table: `gesta track`.
 //!
-//! [`Store::track`] writes a trigger function for one table, with its columns written out, and hangs it on statements:
+//! [`Store::track`](crate::Store::track) writes a trigger function for one table, with its columns written out, and hangs it on statements:
 //! INSERT, UPDATE, DELETE, MERGE, COPY, `ON CONFLICT`, TRUNCATE, cascades. What the functions of all tables share is in
 //! `schema/0005_capture.sql`. It is for an operator: whoever owns the table, and may act as `gesta_owner`.
 //!

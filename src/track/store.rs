@@ -33,9 +33,8 @@ impl Store {
         ctx: &Context,
         tracking: &Tracking,
     ) -> Result<Tracked, TrackError> {
-        let table = Table::find(tx, &tracking.table).await?;
-        // What is read from now on is what will be there when the triggers are.
-        table.lock(tx).await?;
+        let table = Table::find_locked(tx, &tracking.table).await?;
+        table.fit()?;
         let options = table.check(tx, tracking).await?;
         let parts = table.parts(tx, &options).await?;
         run(tx, "make the triggers", &script::track(&table, &parts)).await?;
@@ -61,6 +60,7 @@ impl Store {
         tracking: &Tracking,
     ) -> Result<String, TrackError> {
         let table = Table::find(tx, &tracking.table).await?;
+        table.fit()?;
         let options = table.check(tx, tracking).await?;
         let parts = table.parts(tx, &options).await?;
         Ok(script::track(&table, &parts))
@@ -79,8 +79,7 @@ impl Store {
         ctx: &Context,
         table: &str,
     ) -> Result<Receipt, TrackError> {
-        let table = Table::find(tx, table).await?;
-        table.lock(tx).await?;
+        let table = Table::find_locked(tx, table).await?;
         if table.triggers.is_empty() {
             return Err(TrackError::NotTracked { table: table.shown() });
         }

@@ -115,6 +115,8 @@ pub(super) struct Table {
     oid: u32,
     /// `schema.name`, for people and for the log.
     pub(super) name: String,
+    /// Why it cannot be tracked; it may have become so since it was.
+    unfit: Option<String>,
     pub(super) relation: String,
     pub(super) schema: String,
     pub(super) operator: String,
@@ -169,22 +171,14 @@ impl Table {
             return Err(TrackError::NotFound { given: quote(given), search_path: String::new() });
         };
         let name: String = row.get("name");
-        if let Some(problem) = unfit(row) {
-            return Err(TrackError::Kind { table: visible(&name).into_owned(), problem });
-        }
         let relations = query(tx, RELATIONS, &[&oid]).await?;
         let foreign = relations.iter().find(|row| row.get::<_, &str>("kind") == "f");
-        if let Some(row) = foreign {
-            let problem = format!(
-                "partly on another server: no trigger sees what happens to {}; detach it",
-                visible(row.get("relation"))
-            );
-            return Err(TrackError::Kind { table: visible(&name).into_owned(), problem });
-        }
+        let unfit = unfit(row).or_else(|| foreign.map(far));
         let triggers = query(tx, TRIGGERS, &[&oid, &NAMES.as_slice()]).await?;
         Ok(Self {
             oid,
             name,
+            unfit,
             relation: row.get("relation"),
             schema: row.get("schema"),
             operator: row.get("operator"),
@@ -196,8 +190,26 @@ impl Table {
         })
     }
 
-    /// Keeps writers out until the transaction ends, as the making of a trigger does anyway.
-    pub(super) async fn lock(&self, tx: &Transaction<'_>) -> Result<(), TrackError> {
+    /// Whether triggers on it would see all that happens to it.
+    pub(super) fn fit(&self) -> Result<(), TrackError> {
+        match self.unfit.clone() {
+            Some(problem) => Err(TrackError::Kind { table: self.shown(), problem }),
+            None => Ok(()),
+        }
+    }
+
+    /// The table as it is while writers, and others who track it, are kept out until the transaction ends, as the making
+    /// of a trigger does anyway. What can neither be tracked nor is, is not locked.
+    pub(super) async fn find_locked(tx: &Transaction<'_>, given: &str) -> Result<Self, TrackError> {
+        let table = Self::find(tx, given).await?;
+        if table.unfit.is_some() && table.triggers.is_empty() {
+            return Ok(table);
+        }
+        table.lock(tx).await?;
+        Self::find(tx, given).await
+    }
+
+    async fn lock(&self, tx: &Transaction<'_>) -> Result<(), TrackError> {
         let lock = format!(
             "-- track::table::lock\nLOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
             self.relation
@@ -320,6 +332,12 @@ fn unnamed(given: &str, error: Failure) -> TrackError {
         Some(code) if codes.contains(code) => TrackError::Name { given: quote(given) },
         _ => TrackError::Database(error),
     }
+}
+
+/// Why a partition on another server is in the way.
+fn far(row: &Row) -> String {
+    let partition = visible(row.get("relation")).into_owned();
+    format!("partly on another server: no trigger sees what happens to {partition}; detach it")
 }
 
 /// Why no statement trigger would see all that happens to a relation.

@@ -46,11 +46,8 @@ async fn tables_and_columns_of_any_name_are_recorded() {
         ))
         .await;
         assert_eq!(desk.recorded().await.len(), 4, "{table}");
-        let sql = format!(
-            "SELECT changes::text FROM gesta.action WHERE verb = 'create' ORDER BY seq DESC LIMIT 1"
-        );
-        let changes: serde_json::Value =
-            serde_json::from_str(&desk.text(&sql).await).expect("JSON");
+        let sql = "SELECT changes::text FROM gesta.action WHERE verb = 'create' ORDER BY seq DESC LIMIT 1";
+        let changes: serde_json::Value = serde_json::from_str(&desk.text(sql).await).expect("JSON");
         for name in HOSTILE {
             let new = if name == masked { "***" } else { "x" };
             assert_eq!(changes[name], serde_json::json!([null, new]), "{table}: {name}");

@@ -118,7 +118,7 @@ async fn owner_that_is_an_application_is_told_and_so_is_a_disabled_trigger() {
     assert_eq!(desk.track(&article()).await.states, []);
     desk.run("ALTER TABLE article OWNER TO gesta_user").await;
     let owner = State::OwnerCanDisable("gesta_user".to_owned());
-    assert_eq!(desk.tracked().await.remove(0).states, [owner.clone()]);
+    assert_eq!(desk.tracked().await.remove(0).states, std::slice::from_ref(&owner));
     for sql in [
         "ALTER TABLE article DISABLE TRIGGER gesta_capture_delete",
         "ALTER TABLE article ENABLE TRIGGER gesta_capture_delete",
@@ -130,7 +130,7 @@ async fn owner_that_is_an_application_is_told_and_so_is_a_disabled_trigger() {
             [State::Disabled, owner.clone()],
             "{sql}"
         );
-        assert_eq!(desk.track(&article()).await.states, [owner.clone()]);
+        assert_eq!(desk.track(&article()).await.states, std::slice::from_ref(&owner));
     }
 }
 

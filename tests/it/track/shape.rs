@@ -119,6 +119,10 @@ async fn child_that_was_made_since_is_told() {
     let desk = Desk::article().await;
     desk.run("CREATE TABLE child () INHERITS (article)").await;
     assert_eq!(desk.tracked().await.remove(0).states, [State::HasChildren]);
+    let error = desk.try_track(&article()).await.expect_err("a parent");
+    assert!(error.to_string().contains("it is a parent of other tables"), "{error}");
+    desk.untrack("article").await;
+    assert!(desk.tracked().await.is_empty(), "it can be ended all the same");
 }
 
 /// OIDs are others in the copy.
