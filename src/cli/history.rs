@@ -105,6 +105,14 @@ pub(super) async fn state(
         Format::Table => state_table(&state, moment, &mut out)?,
     }
     out.flush()?;
+    if let (Format::Csv, Some(by)) = (out.format(), state.deleted()) {
+        let text = format!(
+            "it was deleted {} by {}; this is what it was before",
+            short(by.at),
+            who(&by.actor)
+        );
+        say::note(&text);
+    }
     doubts(&state);
     Ok(Code::Ok)
 }

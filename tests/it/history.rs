@@ -80,6 +80,12 @@ async fn state_names_who_last_changed_each_field() {
     assert!(then.is_whole() && then.created.is_some_and(|by| by.verb == "create"));
     let now = state(&reader, Moment::Now).await;
     assert_eq!(values(&now), pairs(&[("status", "\"public\""), ("title", "\"B\"")]));
+    // As a handler of a web server reads it.
+    let task = tokio::spawn({
+        let reader = reader.clone();
+        async move { history().compare(Moment::Beginning, Moment::Now, &reader).await }
+    });
+    assert_eq!(task.await.expect("it ends").expect("a comparison").steps_total, 3);
     let before = then.fields["title"].by.as_ref().expect("known").action;
     let first = state(&reader, Moment::After(before)).await;
     assert_eq!(values(&first), pairs(&[("status", "\"draft\""), ("title", "\"A\"")]));

@@ -162,7 +162,8 @@ async fn failing_migration_leaves_nothing() {
     let sql = "CREATE TABLE gesta.half (); SELECT 1 / 0";
     broken.push(Migration { version: 6, name: "0006_broken", sql });
     let error = migrate_with(&mut client, &broken).await.expect_err("it fails");
-    assert_eq!(chain(&error), "failed to apply migration 0006_broken: division by zero");
+    let text = chain(&error);
+    assert!(text.starts_with("failed to apply migration 0006_broken: division by zero"), "{text}");
     assert!(!has_schema(&client).await);
 
     migrate(&mut client).await.expect("migrated");

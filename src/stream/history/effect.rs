@@ -102,17 +102,18 @@ impl Effect {
     }
 }
 
-/// A hook may call a creation whatever it likes, but the diff shows it: a whole row comes out of nothing, or goes, and
-/// its key is the object's id. One field alone could be any nullable one that happens to hold the same text.
+/// The field that is the key of most tables. A key is never null, so a change of it from null is a creation.
+const KEY: &str = "id";
+
+/// A hook may call a creation whatever it likes, but the diff shows it: everything comes out of nothing, or goes, and with
+/// it the key. Another field could be any nullable one that happens to hold the same text.
 fn shape(fields: &BTreeMap<String, Pair>, id: &str) -> Turn {
     let ones = || fields.values().filter_map(Pair::one);
-    let is_row = fields.len() > 1 && ones().count() == fields.len();
-    let is_key = |json: &Json| is_text(json, id);
-    let (olds, news) = (|| ones().map(|(old, _)| old), || ones().map(|(_, new)| new));
-    if is_row && olds().all(is_null) && news().any(is_key) {
+    let Some((old, new)) = fields.get(KEY).and_then(Pair::one) else { return Turn::None };
+    if is_text(new, id) && ones().all(|(old, _)| is_null(old)) {
         return Turn::LooksLikeBegin;
     }
-    if is_row && news().all(is_null) && olds().any(is_key) {
+    if is_text(old, id) && ones().all(|(_, new)| is_null(new)) {
         return Turn::LooksLikeEnd;
     }
     Turn::None

@@ -86,20 +86,22 @@ pub struct History {
 
 impl History {
     /// The history of an object. It is created by actions with the verb `create` and deleted by those with `delete`, and
-    /// whatever the verb, by actions whose diff is a whole row, with the object's id as its key.
+    /// whatever the verb, by actions with which all fields come or go, among them `id` with the object's id.
     #[must_use]
     pub fn of(object: &(impl Resource + ?Sized)) -> Self {
         Self { object: object.resource(), lives: Lives::default() }
     }
 
-    /// Other verbs with which an object of this type is created, for actions that carry no diff.
+    /// Other verbs with which an object of this type is created, for actions that carry no diff, and for tables whose key
+    /// is not called `id`.
     #[must_use]
     pub fn created_by<S: Into<String>>(mut self, verbs: impl IntoIterator<Item = S>) -> Self {
         self.lives.begin.extend(verbs.into_iter().map(Into::into));
         self
     }
 
-    /// Other verbs with which an object of this type is deleted, for actions that carry no diff.
+    /// Other verbs with which an object of this type is deleted, for actions that carry no diff, and for tables whose key
+    /// is not called `id`.
     #[must_use]
     pub fn deleted_by<S: Into<String>>(mut self, verbs: impl IntoIterator<Item = S>) -> Self {
         self.lives.end.extend(verbs.into_iter().map(Into::into));

@@ -66,6 +66,8 @@ async fn state_at_a_time_is_a_table_json_or_csv() {
     let deleted = gesta.ok(&["object", "article:7", "--at", "now", "-o", "table"]);
     assert!(deleted.contains("deleted 2026-03-05 08:00:00 by EVE (user:eve); before that:"));
     assert!(deleted.contains("public"), "{deleted}");
+    let csv = gesta.run(&["object", "article:7", "--at", "now", "-o", "csv"]);
+    assert!(csv.stderr.contains("it was deleted 2026-03-05 08:00:00 by EVE"), "{}", csv.stderr);
 }
 
 #[tokio::test]
