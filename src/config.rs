@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::local::{Env, Home, LocalError, Options, Search, Server};
+use crate::local::{BrokerSearch, Env, Home, LocalError, Options, Search, Server};
 use crate::store::{ConnectError, Endpoint};
 
 /// A variable of the environment, for the help text and the reference.
@@ -21,7 +21,7 @@ pub struct Key {
 }
 
 /// Every variable that Gesta reads.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 23] = [
     key(
         "GESTA_DATABASE_URL",
         "the database, postgresql://user:password@host:5432/name",
@@ -34,6 +34,20 @@ pub const KEYS: [Key; 13] = [
         "/var/lib/gesta for root, else XDG_DATA_HOME/gesta",
     ),
     key("GESTA_TENANT", "the tenant, 1 to 63 bytes", "default"),
+    key(
+        "GESTA_NATS_URL",
+        "servers of NATS, nats://user:password@host:4222, with commas between",
+        "NATS_URL",
+    ),
+    key("NATS_URL", "the same, shared with the application", "a private nats-server"),
+    key("GESTA_NATS_CREDS", "file with the credentials of NATS's user", "none"),
+    key("GESTA_NATS_NKEY", "file with the seed of an nkey", "none"),
+    key("GESTA_NATS_CA", "file with the authorities of NATS's certificate (PEM)", "the platform's"),
+    key("GESTA_NATS_CERT", "file with a certificate to show to NATS (PEM)", "none"),
+    key("GESTA_NATS_KEY", "file with its key (PEM)", "none"),
+    key("GESTA_STREAM", "the stream of JetStream, 1 to 64 bytes", "GESTA"),
+    key("GESTA_SUBJECT_PREFIX", "first tokens of all subjects, 1 to 64 bytes", "act"),
+    key("NATS_BIN", "folder of nats-server", "PATH, the usual places"),
     key("PG_BIN", "folder of PostgreSQL's programs", "PATH, pg_config, the usual places"),
     key("PATH", "where PostgreSQL's programs and git are looked for", "the system's"),
     key("XDG_DATA_HOME", "folder of the user's data", "HOME/.local/share"),
@@ -54,7 +68,7 @@ const fn key(name: &'static str, meaning: &'static str, default: &'static str) -
 pub fn help() -> String {
     let mut text = String::from("Environment:\n");
     for Key { name, meaning, default } in KEYS {
-        let _ = writeln!(text, "  {name:<19} {meaning}; default: {default}");
+        let _ = writeln!(text, "  {name:<20} {meaning}; default: {default}");
     }
     text
 }
@@ -80,6 +94,41 @@ pub struct Environment {
     pub columns: Option<u16>,
     /// `PSQL`.
     pub psql: Option<PathBuf>,
+    /// Where NATS is, and how to get in.
+    pub nats: Nats,
+}
+
+/// What the environment says about NATS.
+#[derive(Clone, Debug, Default)]
+pub struct Nats {
+    /// `GESTA_NATS_URL`.
+    pub own_url: Option<Secret>,
+    /// `NATS_URL`.
+    pub shared_url: Option<Secret>,
+    /// `GESTA_NATS_CREDS`.
+    pub creds: Option<PathBuf>,
+    /// `GESTA_NATS_NKEY`.
+    pub nkey: Option<PathBuf>,
+    /// `GESTA_NATS_CA`.
+    pub ca: Option<PathBuf>,
+    /// `GESTA_NATS_CERT`.
+    pub cert: Option<PathBuf>,
+    /// `GESTA_NATS_KEY`.
+    pub key: Option<PathBuf>,
+    /// `GESTA_STREAM`.
+    pub stream: Option<String>,
+    /// `GESTA_SUBJECT_PREFIX`.
+    pub prefix: Option<String>,
+    /// `NATS_BIN`.
+    pub bin: Option<PathBuf>,
+}
+
+impl Nats {
+    /// The servers, where they are named: what is said to Gesta alone wins.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.own_url.as_ref().or(self.shared_url.as_ref()).map(Secret::reveal)
+    }
 }
 
 impl Environment {
@@ -88,6 +137,19 @@ impl Environment {
     pub fn read() -> Self {
         let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| var(name).and_then(|value| value.into_string().ok());
+        let path = |name: &str| var(name).map(PathBuf::from);
+        let nats = Nats {
+            own_url: text("GESTA_NATS_URL").map(Secret),
+            shared_url: text("NATS_URL").map(Secret),
+            creds: path("GESTA_NATS_CREDS"),
+            nkey: path("GESTA_NATS_NKEY"),
+            ca: path("GESTA_NATS_CA"),
+            cert: path("GESTA_NATS_CERT"),
+            key: path("GESTA_NATS_KEY"),
+            stream: text("GESTA_STREAM"),
+            prefix: text("GESTA_SUBJECT_PREFIX"),
+            bin: path("NATS_BIN"),
+        };
         Self {
             own_url: text("GESTA_DATABASE_URL").map(Secret),
             home: var("GESTA_HOME").map(PathBuf::from),
@@ -100,7 +162,8 @@ impl Environment {
                 xdg_data_home: var("XDG_DATA_HOME").map(PathBuf::from),
             },
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
-            psql: var("PSQL").map(PathBuf::from),
+            psql: path("PSQL"),
+            nats,
         }
     }
 }
@@ -194,6 +257,12 @@ impl Environment {
     #[must_use]
     pub fn search(&self) -> Search {
         Search::new(self.pg_bin.clone(), self.path.clone())
+    }
+
+    /// Where to look for nats-server.
+    #[must_use]
+    pub fn broker_search(&self) -> BrokerSearch {
+        BrokerSearch::new(self.nats.bin.clone(), self.path.clone())
     }
 
     /// Starts or joins the private server of a folder.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tokio_postgres::error::SqlState;
 
 use crate::local::LocalError;
+use crate::relay::{self, StreamError};
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
 use crate::stream::QueryError;
 
@@ -85,6 +86,15 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<ConnectError>() {
         return of_connect(error);
     }
+    if let Some(error) = error.downcast_ref::<relay::ConnectError>() {
+        return Some(of_nats(error));
+    }
+    if let Some(StreamError::Timeout { .. }) = error.downcast_ref() {
+        return Some(Code::Connection);
+    }
+    if let Some(StreamError::Name { .. }) = error.downcast_ref() {
+        return Some(Code::Usage);
+    }
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
         return of_database(error);
     }
@@ -102,6 +112,17 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
         | (_, _, Some(WriteError::Invalid(_)), _) => Some(Code::Usage),
         (.., Some(LocalError::Busy { .. } | LocalError::TooSlow { .. })) => Some(Code::Connection),
         _ => None,
+    }
+}
+
+fn of_nats(error: &relay::ConnectError) -> Code {
+    match error {
+        relay::ConnectError::Url(_) | relay::ConnectError::Login { .. } => Code::Usage,
+        relay::ConnectError::Failed { reason, .. } => match reason {
+            relay::Reason::Refused | relay::Reason::BadKey => Code::Permission,
+            _ => Code::Connection,
+        },
+        _ => Code::Error,
     }
 }
 

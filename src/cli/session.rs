@@ -27,6 +27,8 @@ pub(crate) enum Role {
     App,
     /// A bulk load, which COPY is open to.
     Import,
+    /// A reader of all tenants that keeps how far it is.
+    Relay,
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
         match self {
             Self::App => "gesta_app",
             Self::Import => "gesta_import",
+            Self::Relay => "gesta_relay",
         }
     }
 }
@@ -110,10 +113,10 @@ impl Session {
             ),
         }
         // An import without its own role is slower, not impossible.
-        if role == Role::Import && is_member(&client, role.name()).await? {
-            return Ok(Role::Import);
+        match role {
+            Role::Import if !is_member(&client, role.name()).await? => Ok(Role::App),
+            role => Ok(role),
         }
-        Ok(Role::App)
     }
 }
 

@@ -60,8 +60,9 @@ pub(super) async fn find(
         }
         Tail::Dropped { sequence } => dropped(sequence, ledger).await,
         Tail::Message { sequence, position, id } => {
-            let position =
-                position.parse().map_err(|error| RelayError::position(sequence, &position, error))?;
+            let position = position
+                .parse()
+                .map_err(|error| RelayError::position(sequence, &position, error))?;
             let cursor = Cursor { position, sequence, id: id.parse().ok(), known: None };
             compared(cursor, stream, log, ledger, trust).await
         }
@@ -95,8 +96,11 @@ async fn compared(
         }
         Trust::Doubled { id, sequence } => {
             let there = message(stream, sequence).await?;
-            if Incoming::read(Some(&there.headers), &there.payload).is_ok_and(|it| it.action.id == id) {
-                cursor.known = Some(Known::collect(stream, recorded(&last)? - MARGIN - SKEW).await?.and(id));
+            if Incoming::read(Some(&there.headers), &there.payload)
+                .is_ok_and(|it| it.action.id == id)
+            {
+                cursor.known =
+                    Some(Known::collect(stream, recorded(&last)? - MARGIN - SKEW).await?.and(id));
             }
         }
         Trust::Foreign => {

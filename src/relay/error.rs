@@ -86,7 +86,9 @@ impl RelayError {
         match self {
             Self::Stream(error) => !matches!(
                 error,
-                StreamError::Name { .. } | StreamError::Differs { .. } | StreamError::Foreign { .. }
+                StreamError::Name { .. }
+                    | StreamError::Differs { .. }
+                    | StreamError::Foreign { .. }
             ),
             Self::Log(error) => error.is_passing(),
             Self::Database(failure) => failure.is_passing(),

@@ -44,7 +44,8 @@ impl Known {
     pub(super) async fn collect(stream: &Stream, since: DateTime<Utc>) -> Result<Self, RelayError> {
         const DOING: &str = "read the ids of the stream";
         let nanos = i128::from(since.timestamp_micros()) * 1_000;
-        let start_time = from_nanos(nanos).map_err(|source| RelayError::Broker { doing: DOING, source })?;
+        let start_time =
+            from_nanos(nanos).map_err(|source| RelayError::Broker { doing: DOING, source })?;
         let config = OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartTime { start_time },
             headers_only: true,
@@ -62,7 +63,10 @@ impl Known {
             let Some(message) = next else { break };
             let message = message.map_err(broker(DOING))?;
             ids.extend(id(message.headers.as_ref()).map(ActionId::uuid));
-            left = message.info().map_err(|source| RelayError::Broker { doing: DOING, source })?.pending;
+            left = message
+                .info()
+                .map_err(|source| RelayError::Broker { doing: DOING, source })?
+                .pending;
         }
         Ok(Self { ids, since })
     }
@@ -101,7 +105,8 @@ impl Known {
                 ids.push(read.action.id.uuid());
             }
         }
-        let rows = ledger.query("look for actions of the stream", IS_HERE, &[&tenants, &ids]).await?;
+        let rows =
+            ledger.query("look for actions of the stream", IS_HERE, &[&tenants, &ids]).await?;
         if rows.first().is_some_and(|row| row.get(0)) {
             return Ok(());
         }

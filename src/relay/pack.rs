@@ -89,7 +89,8 @@ impl Packer<'_> {
         let params: [&(dyn ToSql + Sync); 2] = [&tenants, &ids];
         let rows = self.ledger.query("look for audiences", AUDIENCES, &params).await?;
         for row in rows {
-            let (id, tenant, audience): (Uuid, &str, Vec<String>) = (row.get(0), row.get(1), row.get(2));
+            let (id, tenant, audience): (Uuid, &str, Vec<String>) =
+                (row.get(0), row.get(1), row.get(2));
             let same = |entry: &&mut Entry| {
                 entry.action.id.uuid() == id && entry.action.tenant.as_str() == tenant
             };

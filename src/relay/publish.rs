@@ -19,9 +19,9 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 
-use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, Context, ErrorCode};
 
 use super::message::{MessageError, Outgoing};
 use crate::action::ActionId;

@@ -63,7 +63,11 @@ struct Progress {
 
 impl Turn<'_> {
     /// Publishes until something comes in between; how it ended, and the last message that is known to be stored.
-    pub(super) async fn run(&self, cursor: Cursor, stop: &Stop) -> (Result<Ended, RelayError>, u64) {
+    pub(super) async fn run(
+        &self,
+        cursor: Cursor,
+        stop: &Stop,
+    ) -> (Result<Ended, RelayError>, u64) {
         let mut progress = Progress {
             publishing: self.relay.publisher.after(cursor.sequence, cursor.id),
             position: cursor.position.clone(),
@@ -90,7 +94,8 @@ impl Turn<'_> {
         loop {
             position = chunk.end.clone();
             let packet = self.pack(&packer, chunk, &mut known).await?;
-            limit = (CHUNK_BYTES / (packet.len / packet.messages.len().max(1)).max(1)).clamp(1, CHUNK_LEN_MAX);
+            limit = (CHUNK_BYTES / (packet.len / packet.messages.len().max(1)).max(1))
+                .clamp(1, CHUNK_LEN_MAX);
             if packets.send(packet).await.is_err() {
                 std::future::pending::<()>().await;
             }
