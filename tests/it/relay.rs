@@ -4,6 +4,10 @@ mod connect;
 mod fence;
 mod message;
 mod publish;
+mod faults;
+mod restored;
+mod rig;
+mod run;
 mod stream;
 
 use gesta::Action;

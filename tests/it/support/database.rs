@@ -29,6 +29,12 @@ pub(crate) async fn bare_database() -> TestDb {
     create(cluster().await, "TEMPLATE template0").await
 }
 
+/// Makes a copy of a test's database, to which nobody may be connected.
+#[cfg(feature = "nats")]
+pub(crate) async fn copy(db: &TestDb) -> TestDb {
+    create(db.cluster, &format!("TEMPLATE {}", db.name)).await
+}
+
 async fn create(cluster: &'static Cluster, how: &str) -> TestDb {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("random bytes");

@@ -14,6 +14,8 @@ pub(crate) mod proxy;
 mod store;
 
 pub(crate) use check::{check_log, problems};
+#[cfg(feature = "nats")]
+pub(crate) use database::copy;
 pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;

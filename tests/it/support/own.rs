@@ -45,6 +45,22 @@ impl OwnCluster {
         }
     }
 
+    /// Crashes the server, as `pg_ctl stop -m immediate` does, and starts it again in the same place.
+    #[cfg(feature = "nats")]
+    pub(crate) async fn crash(self) -> Self {
+        let home = self.server.home().clone();
+        let file = home.data().join("postmaster.pid");
+        let text = fs::read_to_string(&file).expect("the server's file");
+        let pid = text.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
+        let pid = nix::unistd::Pid::from_raw(pid);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).expect("it runs");
+        while nix::sys::signal::kill(pid, None).is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        drop(self);
+        Self { server: start(&home).await }
+    }
+
     /// Stops the server and removes its folder.
     pub(crate) async fn stop(self) {
         let home = self.server.home().path().to_owned();
