@@ -1,5 +1,7 @@
 //! Messages to a real nats-server: subjects, the stream, publishing, logging in, and what a fenced user cannot reach.
 
+#[cfg(feature = "cli")]
+mod chaos;
 mod connect;
 mod fence;
 mod message;

@@ -1,13 +1,12 @@
 //! The relay while servers and relays die: nothing is lost, nothing comes twice.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use gesta::relay::News;
 
 use super::rig::{append, check_stream, published, relay, start};
-use crate::support::{OwnNats, TestNats, check_log, database, nats};
+use crate::support::{OwnNats, TestNats, check_log, copy_folder, database, nats};
 
 /// The broker recognises nothing, so nothing but position and fence keeps messages from coming twice.
 #[tokio::test]
@@ -102,17 +101,4 @@ async fn broker_that_has_lost_its_last_messages_gets_them_again() {
     append(&store, 0..5).await;
     assert_eq!(check_stream(&db, &nats).await, 106);
     running.stop().await;
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("copied");
-        }
-    }
 }

@@ -233,7 +233,7 @@ async fn bell_over_nats_wakes_a_relay_that_sleeps() {
     let writer = store.writer();
     // The first rings may come before the task listens.
     for _ in 0..3 {
-        writer.append(did(1)).await.expect("appended");
+        let _ = writer.append(did(1)).await.expect("appended");
     }
     let ring =
         tokio::time::timeout(super::rig::PATIENCE, futures_util::StreamExt::next(&mut rings)).await;

@@ -99,7 +99,7 @@ impl Drop for TestDb {
     }
 }
 
-fn url(config: &Config) -> String {
+pub(super) fn url(config: &Config) -> String {
     let part = |text: &str| percent_encoded(text.as_bytes());
     let mut url = format!("postgresql://{}", part(config.get_user().unwrap_or_default()));
     if let Some(password) = config.get_password() {

@@ -23,7 +23,7 @@ pub(crate) use home::OwnHome;
 pub(crate) use nats::{TestNats, nats};
 pub(crate) use own::OwnCluster;
 #[cfg(feature = "nats")]
-pub(crate) use own_nats::OwnNats;
+pub(crate) use own_nats::{OwnNats, copy_folder};
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
     walk, walk_feed,
