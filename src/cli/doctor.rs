@@ -4,6 +4,7 @@
 
 mod database;
 mod machine;
+mod open;
 mod schema;
 
 use serde::Serialize;
@@ -147,6 +148,7 @@ async fn examine(session: &Session, report: &mut Report) -> anyhow::Result<()> {
     let Patient { mut client, endpoint, server } = patient;
     report.add([Check::ok("connection", endpoint.to_string())])?;
     report.add(database::checks(&client).await)?;
+    report.add([open::check(&client).await])?;
     let (check, migrated) = migrations(&mut client, &place).await;
     report.add([check])?;
     if migrated {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tokio_postgres::error::SqlState;
 
 use crate::local::LocalError;
+use crate::log::LogError;
 use crate::relay::{self, StreamError};
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
 use crate::stream::QueryError;
@@ -98,6 +99,9 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
         return of_database(error);
     }
+    if let Some(error) = error.downcast_ref::<LogError>() {
+        return of_log(error);
+    }
     if let Some(deadpool_postgres::PoolError::Timeout(_)) = error.downcast_ref() {
         return Some(Code::Connection);
     }
@@ -136,6 +140,16 @@ fn of_connect(error: &ConnectError) -> Option<Code> {
         | ConnectError::Exhausted { .. }
         | ConnectError::Closed { .. } => Some(Code::Connection),
         _ => None,
+    }
+}
+
+fn of_log(error: &LogError) -> Option<Code> {
+    match error {
+        LogError::Limit { .. } | LogError::OtherOrigin { .. } | LogError::SetBack { .. } => {
+            Some(Code::Usage)
+        }
+        LogError::TenantMissing => Some(Code::Permission),
+        LogError::Standby | LogError::Database(_) => None,
     }
 }
 

@@ -29,6 +29,7 @@ mod select;
 mod session;
 mod show;
 mod stats;
+mod tail;
 mod when;
 
 use std::io;
@@ -105,6 +106,9 @@ enum Command {
     /// List what happened, newest first
     #[command(before_help = log::EXAMPLES)]
     Log(log::Args),
+    /// Print committed actions as they come, in log order
+    #[command(before_help = tail::EXAMPLES)]
+    Tail(tail::Args),
     /// List what was done to a resource
     #[command(before_help = object::EXAMPLES)]
     Object(log::Of),
@@ -217,8 +221,12 @@ fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
     runtime.block_on(async {
-        // At psql's prompt Ctrl-C is psql's; an import says how far it has come; a relay waits for acknowledgements.
-        if matches!(command, Command::Psql(_) | Command::Import(_) | Command::Relay(_)) {
+        // At psql's prompt Ctrl-C is psql's; an import says how far it has come; a tail has no other end; a relay waits for
+        // acknowledgements.
+        if matches!(
+            command,
+            Command::Psql(_) | Command::Import(_) | Command::Tail(_) | Command::Relay(_)
+        ) {
             return run(command, session).await;
         }
         tokio::select! {
@@ -232,6 +240,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
         Command::Demo(args) => demo::run(args, session).await,
         Command::Log(args) => log::run(args, session).await,
+        Command::Tail(args) => tail::run(args, session).await,
         Command::Object(args) => object::run(args, session).await,
         Command::Actor(args) => actor::run(args, session).await,
         Command::Target(args) => target::run(args, session).await,

@@ -29,6 +29,8 @@ pub(crate) enum Role {
     Import,
     /// A reader of all tenants that keeps how far it is.
     Relay,
+    /// A reader of all tenants.
+    Auditor,
 }
 
 impl Role {
@@ -37,6 +39,7 @@ impl Role {
             Self::App => "gesta_app",
             Self::Import => "gesta_import",
             Self::Relay => "gesta_relay",
+            Self::Auditor => "gesta_auditor",
         }
     }
 }
@@ -113,10 +116,10 @@ impl Session {
             ),
         }
         // An import without its own role is slower, not impossible.
-        match role {
-            Role::Import if !is_member(&client, role.name()).await? => Ok(Role::App),
-            role => Ok(role),
+        if role == Role::Import && !is_member(&client, role.name()).await? {
+            return Ok(Role::App);
         }
+        Ok(role)
     }
 }
 

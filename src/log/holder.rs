@@ -65,13 +65,16 @@ impl Log {
     /// When the database does not answer.
     pub async fn holders(&self) -> Result<Vec<Holder>, LogError> {
         let client = self.client().await?;
-        let query = async {
-            let statement = client.prepare_cached(HOLDERS).await.map_err(failed("prepare"))?;
-            client.query(&statement, &[]).await.map_err(failed("list transactions in progress"))
-        };
-        let rows = query.await.map_err(LogError::Database)?;
-        Ok(rows.iter().map(holder).collect())
+        let rows = list(&client).await.map_err(failed("list transactions in progress"));
+        rows.map_err(LogError::Database)
     }
+}
+
+/// The same on any connection.
+pub(crate) async fn list(
+    client: &tokio_postgres::Client,
+) -> Result<Vec<Holder>, tokio_postgres::Error> {
+    Ok(client.query(HOLDERS, &[]).await?.iter().map(holder).collect())
 }
 
 fn holder(row: &tokio_postgres::Row) -> Holder {

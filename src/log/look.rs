@@ -31,10 +31,12 @@ SELECT set_config('gesta.tenant', $1, true), set_config('jit', 'off', true),
     CASE WHEN $2 THEN set_config('enable_seqscan', 'off', true) END,
     CASE WHEN $2 THEN set_config('enable_bitmapscan', 'off', true) END";
 
-/// The snapshot of this transaction; then how far the sequence has come; then the WAL that all this is in, and what of it
-/// is on disk.
+/// The snapshot of this transaction; then how far the sequence has come; then how many transaction ids from the snapshot's
+/// `xmax` on have been given out, which `age` tells; and the WAL that all this is in, and what of it is on disk. The row of
+/// the sequence is read before the list of results is computed.
 const MARK: &str = "-- log::look::mark
 SELECT pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
+    age(pg_snapshot_xmax(pg_current_snapshot())::xid),
     (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint
 FROM gesta.action_seq AS s";
 
@@ -51,7 +53,7 @@ pub(super) enum Access {
 pub(super) struct Now {
     pub(super) origin: Origin,
     snapshot: Snapshot,
-    /// Read after the snapshot was taken, and before any later one.
+    /// Read after the snapshot was taken.
     pub(super) seq: i64,
 }
 
@@ -86,7 +88,7 @@ impl Now {
         if origin != self.origin {
             return Err(LogError::OtherOrigin { position: origin, database: self.origin });
         }
-        let known = position.tick.as_ref().map_or(&position.from, |tick| &tick.until).after;
+        let known = position.tick.as_ref().map_or(&position.from, |tick| &tick.until).seq;
         if known > self.seq {
             return Err(LogError::SetBack { position: known, database: self.seq });
         }
@@ -95,10 +97,9 @@ impl Now {
 
     /// Whether nothing was inserted after the position's snapshot, and nothing that was in progress there has ended.
     pub(super) fn has_nothing_after(&self, position: &Position) -> bool {
-        let Point { snapshot, before, .. } = &*position.from;
-        position.tick.is_none()
-            && self.seq == *before
-            && !snapshot.running.iter().any(|&xid| self.snapshot.sees(xid))
+        let Point { snapshot, next, seq, .. } = &*position.from;
+        let mut running = snapshot.running.iter().copied().chain(snapshot.xmax..*next);
+        position.tick.is_none() && self.seq == *seq && !running.any(|xid| self.snapshot.sees(xid))
     }
 }
 
@@ -106,6 +107,7 @@ impl Now {
 pub(super) struct Mark {
     snapshot: Snapshot,
     seq: i64,
+    next: u64,
     inserted: Lsn,
     flushed: Lsn,
 }
@@ -147,8 +149,9 @@ impl Mark {
     }
 
     fn of(row: &Row) -> Result<Self, Failure> {
-        let snapshot = row.get::<_, &str>(0).parse().map_err(strange)?;
-        Ok(Self { snapshot, seq: row.get(1), inserted: row.get(2), flushed: row.get(3) })
+        let snapshot: Snapshot = row.get::<_, &str>(0).parse().map_err(strange)?;
+        let next = snapshot.xmax.saturating_add(u64::try_from(row.get::<_, i32>(2)).unwrap_or(0));
+        Ok(Self { snapshot, seq: row.get(1), next, inserted: row.get(3), flushed: row.get(4) })
     }
 
     /// Returns when all that the snapshot sees is durable.
@@ -160,9 +163,9 @@ impl Mark {
         self.flushed >= self.inserted
     }
 
-    pub(super) fn point(&self, earlier: &Now) -> Point {
-        let snapshot = self.snapshot.clone();
-        Point { origin: Some(earlier.origin), snapshot, before: earlier.seq, after: self.seq }
+    pub(super) fn point(&self, origin: Origin) -> Point {
+        let Self { seq, next, .. } = *self;
+        Point { origin: Some(origin), snapshot: self.snapshot.clone(), next, seq, floor: 0 }
     }
 }
 

@@ -22,7 +22,11 @@
 //! A snapshot of PostgreSQL says which transactions have ended: all below `xmax` but those that were in progress. What a new
 //! snapshot sees and an earlier one did not is a *tick*: it lies between two consistent states, so nothing is skipped,
 //! nothing comes twice, and a transaction that stays open delays its own rows only. Here the reader's first tick has B, and
-//! A's transaction stands in the position as one in progress; the next tick after A's commit has A.
+//! the position knows that A was in progress; the next tick after A's commit has A.
+//!
+//! `xmax` is the end of the transactions that have *ended*, not of those that have begun, so a snapshot does not list all that
+//! are in progress. That is why a position also holds how far `seq` had come, and the transaction id that was next then
+//! (`position.rs`).
 //!
 //! Inside a tick rows are ordered by `seq`. A tick may be longer than a chunk: then the position also holds the snapshot
 //! that the tick ends with and the last `seq`, and reading goes on exactly there, whatever has been committed since.
@@ -40,11 +44,13 @@
 //! - *Prepared transactions* are in progress until they are committed, also through a restart.
 //! - *Crash.* A transaction that commits with `synchronous_commit = off` is visible before it is durable. Before anything is
 //!   handed out, its WAL is on disk (`durable.rs`); what was handed out exists after any crash, and so do the values of
-//!   `seq` that a position knows. PostgreSQL may give out transaction ids again after a crash; a row of such a transaction
-//!   is told by its `seq`, which is greater than any that the position has seen.
+//!   `seq` that a position knows. PostgreSQL may give out transaction ids again that no WAL tells of; a row of such a
+//!   transaction has a `seq` beyond the position's, which is looked at first.
 //! - *Restored dump, promoted replica, point-in-time recovery.* The ids are another history's: [`LogError::OtherOrigin`], or
-//!   [`LogError::SetBack`] where only the files were put back. Go on with [`Log::at`] at a time well before the last action
-//!   that you have, and leave out those whose id you have.
+//!   [`LogError::SetBack`] where only the files were put back and less has been stored since. Go on with [`Log::at`] at a time
+//!   well before the last action that you have, and leave out those whose id you have. Rows that were restored come once
+//!   although their transaction ids are given out anew; only where such an id belongs to a transaction that is in progress
+//!   at a reader's first look, or since then, may an old action come again.
 //! - *Standby.* Its snapshots know no transactions in progress: [`LogError::Standby`].
 //! - *Wraparound.* `xid8` is 64 bits wide; there is none.
 //! - *Rows that move* to a new yearly partition keep both `xid` and `seq`; a row may lie in any partition.
@@ -70,6 +76,8 @@ mod tick;
 mod wait;
 
 pub use error::LogError;
+#[cfg(feature = "cli")]
+pub(crate) use holder::list as holders;
 pub use holder::{Holder, Writing};
 pub use position::{Origin, Position, PositionError};
 pub use reader::{CHUNK_LEN_MAX, Chunk, Entry, Log};

@@ -1,13 +1,13 @@
 //! Positions: how far somebody has read the log.
 //!
 //! ```text
-//! position = identity of the log | from: snapshot, before, after | inside a tick also: until: snapshot, before, after; seq
+//! position = identity of the log | from: snapshot, next, seq | inside a tick also: until: snapshot, next, seq; and seq
 //! ```
 //!
-//! `before` and `after` are how far the sequence of `seq` had come before and after the snapshot was taken. They say two
-//! things that the snapshot does not: a row of a later transaction has a greater `seq` than `before`, so nobody needs to
-//! look further back; and a row with a greater `seq` than `after` is later whatever its transaction id, also where a crash
-//! has made the database give an id out again.
+//! `seq` of a snapshot is how far the sequence had come when it had been taken, and `next` the transaction id that would have
+//! been given out after that. They say what the snapshot does not: what transactions were in progress beyond its `xmax`,
+//! which is the end of those that have *ended*; and that a row with a greater `seq` is later whatever its transaction id,
+//! also where a crash has made the database give an id out again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,18 +56,29 @@ pub(super) struct Point {
     /// None before everything.
     pub(super) origin: Option<Origin>,
     pub(super) snapshot: Snapshot,
-    /// How far the sequence had come before the snapshot was taken.
-    pub(super) before: i64,
-    /// How far it had come afterwards.
-    pub(super) after: i64,
+    /// No transaction from here on had been given its id when the sequence had come to `seq`.
+    pub(super) next: u64,
+    /// What the snapshot sees has a `seq` up to here.
+    pub(super) seq: i64,
+    /// Rows of the transactions that were in progress have a `seq` beyond this. What is older and has the id of one of them
+    /// was restored from a dump, in which transaction ids are another cluster's.
+    pub(super) floor: i64,
 }
 
 impl Point {
+    /// The same point as one that was come to from an earlier one: transactions that began since then have a `seq` beyond
+    /// the earlier one's.
+    pub(super) fn after(self, earlier: &Self) -> Self {
+        let oldest = self.snapshot.running.first().unwrap_or(&self.snapshot.xmax);
+        let floor = if *oldest >= earlier.next { earlier.seq } else { earlier.floor };
+        Self { floor, ..self }
+    }
+
     /// Whether all that lies before this one lies before the other one, as far as can be said. What lies before a point
-    /// are the rows that its snapshot sees, up to its `after`.
+    /// are the rows that its snapshot sees, up to its `seq`.
     fn is_within(&self, other: &Self) -> bool {
         let same_log = self.origin.is_none() || self.origin == other.origin;
-        same_log && self.after <= other.after && self.snapshot.is_within(&other.snapshot)
+        same_log && self.seq <= other.seq && self.snapshot.is_within(&other.snapshot)
     }
 }
 
@@ -98,7 +109,8 @@ impl Position {
     #[must_use]
     pub fn start() -> Self {
         let snapshot = Snapshot::empty();
-        Point { origin: None, snapshot, before: 0, after: 0 }.into()
+        let next = snapshot.xmax;
+        Point { origin: None, snapshot, next, seq: 0, floor: 0 }.into()
     }
 
     /// Whether everything at or before the other position lies at or before this one, too.
@@ -125,7 +137,8 @@ impl Position {
         self.from.origin
     }
 
-    /// The ids of transactions in progress that it waits for: their actions come later, if they commit.
+    /// The ids of transactions that it waits for, because they were in progress: their actions come later, if they commit.
+    /// Those that began after the last one that had ended are not among them.
     #[must_use]
     pub fn waits_for(&self) -> &[u64] {
         &self.tick.as_ref().map_or(&self.from, |tick| &tick.until).snapshot.running
@@ -232,9 +245,10 @@ fn check(bytes: &[u8]) -> [u8; CHECK_LEN] {
 /// Transactions in progress are close to `xmax`, so the distances between them are small numbers.
 fn push_point(bytes: &mut Vec<u8>, point: &Point) {
     let Snapshot { xmax, running } = &point.snapshot;
-    push(bytes, point.before.unsigned_abs());
-    push(bytes, point.after.saturating_sub(point.before).unsigned_abs());
+    push(bytes, point.seq.unsigned_abs());
+    push(bytes, point.seq.saturating_sub(point.floor).unsigned_abs());
     push(bytes, *xmax);
+    push(bytes, point.next.saturating_sub(*xmax));
     push(bytes, running.len() as u64);
     let mut above = *xmax;
     for &xid in running.iter().rev() {
@@ -244,10 +258,11 @@ fn push_point(bytes: &mut Vec<u8>, point: &Point) {
 }
 
 fn pull_point(bytes: &mut &[u8], origin: Origin) -> Option<Point> {
-    let before = i64::try_from(pull(bytes)?).ok()?;
-    let after = before.checked_add(i64::try_from(pull(bytes)?).ok()?)?;
+    let seq = i64::try_from(pull(bytes)?).ok()?;
+    let floor = seq.checked_sub(i64::try_from(pull(bytes)?).ok()?)?;
     let mut above = pull(bytes)?;
-    let (xmax, len) = (above, usize::try_from(pull(bytes)?).ok()?);
+    let (xmax, next) = (above, above.checked_add(pull(bytes)?)?);
+    let len = usize::try_from(pull(bytes)?).ok()?;
     // Each takes a byte at least, so a great number in a short text asks for no memory.
     let mut running = Vec::with_capacity(len.min(bytes.len()));
     for _ in 0..len {
@@ -256,7 +271,7 @@ fn pull_point(bytes: &mut &[u8], origin: Origin) -> Option<Point> {
     }
     running.reverse();
     let snapshot = Snapshot::new(xmax, running)?;
-    Some(Point { origin: Some(origin), snapshot, before, after })
+    Some(Point { origin: Some(origin), snapshot, next, seq, floor })
 }
 
 /// A number in groups of seven bits, the lowest first (LEB128).

@@ -1,20 +1,19 @@
 //! Reading what has been committed after a position.
 //!
-//! A look at the sequence comes first, in a transaction of its own: it says how far `seq` had come *before* the snapshot of
-//! the reading transaction. That one takes its snapshot, reads the sequence again (how far it has come *afterwards*), and
-//! reads the rows, all under the one snapshot of `REPEATABLE READ`.
+//! A look comes first, which often tells that there is nothing. Then, in one transaction of isolation `REPEATABLE READ`, a
+//! snapshot is taken, the sequence is read, then the next transaction id, then the rows: all of this under the one snapshot.
 //!
 //! ```text
-//! PROBE: before     SCOPE: snapshot N     MARK: after, WAL     ROWS           COMMIT      WAL on disk up to there?
+//! PROBE     SCOPE: snapshot N     MARK: seq, next, WAL     ROWS     COMMIT     is the WAL on disk up to there?
 //! ```
 //!
 //! With P the snapshot of the position, what N sees and P did not is, disjoint:
-//! - rows of transactions that were in progress in P and have ended in N, with a `seq` up to P's `after`: by `(xid, seq)`;
-//! - rows with a `seq` beyond P's `after`, whatever their transaction: by `seq`;
-//! - rows of transactions from P's `xmax` on, with a `seq` between P's `before` and `after`: by `seq`, in the same range.
+//! - rows with a `seq` beyond P's, whatever their transaction: by `seq`;
+//! - rows with a `seq` up to P's of transactions that were in progress in P: by `(xid, seq)`. Those below P's `xmax` are
+//!   listed in P. Of those beyond, all that P knows is that they are below its `next`.
 //!
-//! A row of a transaction from P's `xmax` on cannot have a `seq` up to P's `before`, because a row is given its `xid` before
-//! its `seq`. A row that P saw cannot have one beyond P's `after`.
+//! A row that P saw has a `seq` up to P's, since that was read after the snapshot. A transaction with an id from `next` on
+//! began after that, so its rows have a `seq` beyond.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +138,7 @@ impl Log {
         let now = Now::look(&client, self.tenant.as_ref()).await?;
         let mark = Mark::look(&client).await.map_err(LogError::Database)?;
         mark.settle(&client).await.map_err(LogError::Database)?;
-        Ok(mark.point(&now).into())
+        Ok(mark.point(now.origin).into())
     }
 
     /// A position from which everything comes that was recorded ([`Action::recorded_at`]) at this time or later, and
@@ -159,7 +158,7 @@ impl Log {
         mark.settle(&client).await.map_err(LogError::Database)?;
         let seq = rows.first().map_or(0, |row| row.get(0));
         // As if the sequence had come that far and no further when the snapshot was taken.
-        Ok(Point { before: seq, after: seq, ..mark.point(&now) }.into())
+        Ok(Point { seq, ..mark.point(now.origin) }.into())
     }
 
     /// The actions after a position, at most `limit` (1 to 1,000), without waiting for any.
@@ -227,7 +226,7 @@ impl Log {
         let (mark, rows) = range.rows(client, after, self.tenant.as_ref(), limit).await?;
         let until = match &after.tick {
             Some(tick) => Arc::clone(&tick.until),
-            None => Arc::new(mark.point(now)),
+            None => Arc::new(mark.point(now.origin).after(&after.from)),
         };
         let chunk = range.chunk(after, &until, &rows, limit)?;
         if after.tick.is_some() {
@@ -237,7 +236,7 @@ impl Log {
         }
         let nothing = chunk.entries.is_empty() && !chunk.more;
         // Nothing to hand out, so nobody is made to wait, unless each further look would pass over much again.
-        if nothing && !mark.is_durable() && now.seq - after.from.before < WINDOW / 10 {
+        if nothing && !mark.is_durable() && now.seq - after.from.seq < WINDOW / 10 {
             return Ok(Chunk { end: after.clone(), ..chunk });
         }
         mark.settle(client).await?;

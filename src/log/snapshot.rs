@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// ever wraps around.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot {
-    /// The first transaction id that had not been given out.
+    /// One more than the last transaction id that had *ended*. Transactions from here on may have been in progress, too.
     pub(super) xmax: u64,
     /// Transactions in progress, rising, all below `xmax`. Subtransactions are not among them: rows carry the id of their
     /// top-level transaction.

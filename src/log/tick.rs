@@ -16,45 +16,64 @@ use crate::stream::row::{self, columns};
 /// another tenant's, rolled back, or of a large load in progress.
 pub(super) const WINDOW: i64 = 50_000;
 
-/// The next rows of a tick. $1 are the transactions in progress at its beginning, $2 and $3 the `after` and `xmax` there;
-/// $4 is the `seq` up to which the tick was read, $5 the one up to which to read, $6 the one after which later transactions
-/// begin. $7 is the snapshot that the tick ends with where that is not this transaction's, $8 the `before` there: a row
-/// from beyond that snapshot that is older than the snapshot was restored with a foreign transaction id. $9 is the tenant,
-/// $10 how many.
+/// Transactions beyond a snapshot's `xmax` that are looked up one by one, in order; further ones, which only savepoints
+/// bring about, are read as a range and sorted. A transaction has the least id of itself and its savepoints.
+const SINGLY_MAX: u64 = 1_000;
+
+/// The next rows of a tick. $1 are the ids of transactions in progress at its beginning; $2 up to before $3 may be others; $4
+/// is the `seq` there. $5 is the `seq` up to which the tick was read, $6 the one up to which to read. $7 and $8 are the
+/// snapshot and the `next` that the tick ends with, where those are not of this transaction. $9 is the tenant, $10 how many.
+///
+/// A row that is there has a transaction that the snapshot sees, so the last condition but one lets it through; unless it
+/// was restored from a dump, with a transaction id of elsewhere. Then it comes with the tick of whoever has that id here.
+///
+/// A single transaction is a range of `(xid, seq)`, and `seq + 0` is what no index has: where the planner believes that
+/// a transaction has many rows, it would else walk all of them in the order of `seq` to get there.
 const ROWS: &str = concat!(
-            "-- log::tick::rows
+    "-- log::tick::rows
 SELECT ",
-            columns!(),
-            ", a.xid::text, a.seq
+    columns!(),
+    ", a.xid::text, a.seq
 FROM (
     (SELECT ",
-            columns!(),
-            ", a.xid, a.seq
+    columns!(),
+    ", a.xid, a.seq
     FROM (
-        SELECT running.xid
-        FROM unnest($1::text[]) AS given (xid) CROSS JOIN LATERAL (SELECT given.xid::xid8) AS running (xid)
-        WHERE pg_visible_in_snapshot(running.xid, coalesce($7::text::pg_snapshot, pg_current_snapshot()))
+        SELECT given.xid::xid8 AS xid
+        FROM unnest($1::text[]) AS given (xid)
+        WHERE pg_visible_in_snapshot(given.xid::xid8, coalesce($7::text::pg_snapshot, pg_current_snapshot()))
     ) AS running CROSS JOIN LATERAL (
         SELECT ",
-            columns!(),
-            ", a.xid, a.seq
+    columns!(),
+    ", a.xid, a.seq
         FROM gesta.action AS a
-        WHERE a.xid = running.xid AND a.seq > $4 AND a.seq <= least($2::bigint, $5::bigint)
+        WHERE (a.xid, a.seq) > (running.xid, $5) AND (a.xid, a.seq) <= (running.xid, least($4::bigint, $6::bigint))
             AND ($9::text IS NULL OR a.tenant = $9)
-        ORDER BY a.seq
+        ORDER BY a.xid, a.seq
         LIMIT $10
     ) AS a
     ORDER BY a.seq
     LIMIT $10)
     UNION ALL
     (SELECT ",
-            columns!(),
-            ", a.xid, a.seq
+    columns!(),
+    ", a.xid, a.seq
     FROM gesta.action AS a
-    WHERE a.seq > $6 AND a.seq <= $5
-        AND (a.seq > $2 OR a.xid >= $3::text::xid8)
-        AND ($7 IS NULL OR pg_visible_in_snapshot(a.xid, $7::text::pg_snapshot)
-            OR (a.seq <= $8 AND a.xid >= pg_snapshot_xmax($7::text::pg_snapshot)))
+    WHERE a.xid >= $2::text::xid8 AND a.xid < $3::text::xid8
+        AND a.seq + 0 > $5 AND a.seq + 0 <= least($4::bigint, $6::bigint)
+        AND pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
+        AND ($9::text IS NULL OR a.tenant = $9)
+    ORDER BY a.seq + 0
+    LIMIT $10)
+    UNION ALL
+    (SELECT ",
+    columns!(),
+    ", a.xid, a.seq
+    FROM gesta.action AS a
+    WHERE a.seq > greatest($4::bigint, $5::bigint) AND a.seq <= $6
+        AND (pg_visible_in_snapshot(a.xid, (SELECT coalesce($7::text::pg_snapshot, pg_current_snapshot())))
+            OR a.xid >= (SELECT coalesce($8::text, (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                + age(pg_snapshot_xmax(pg_current_snapshot())::xid))::text)::xid8))
         AND ($9::text IS NULL OR a.tenant = $9)
     ORDER BY a.seq
     LIMIT $10)
@@ -71,25 +90,25 @@ const SEQ: usize = 21;
 pub(super) struct Range {
     /// Up to here the tick was read.
     done: i64,
-    /// Rows of later transactions are looked for from here on.
-    floor: i64,
-    /// And up to here.
+    /// And up to here it will be.
     last: i64,
 }
 
 impl Range {
     pub(super) fn new(after: &Position, now: &Now) -> Self {
         let (done, end) = match &after.tick {
-            Some(tick) => (tick.seq, tick.until.after),
+            Some(tick) => (tick.seq, tick.until.seq),
             None => (0, now.seq),
         };
-        let floor = done.max(after.from.before);
+        let done = done.max(after.from.floor);
+        let windowed = done.max(after.from.seq).saturating_add(WINDOW);
         let last = match &after.tick {
-            // A tick of its own ends where its snapshot does.
-            None if end - floor <= WINDOW => i64::MAX,
-            _ => end.min(floor.saturating_add(WINDOW)),
+            Some(_) => end.min(windowed),
+            // The rest of a tick of its own ends where its snapshot does.
+            None if end <= windowed => i64::MAX,
+            None => windowed,
         };
-        Self { done, floor, last }
+        Self { done, last }
     }
 
     /// The next rows after a position, up to one more than `limit`, which tells whether the tick goes on.
@@ -100,20 +119,22 @@ impl Range {
         tenant: Option<&Tenant>,
         limit: usize,
     ) -> Result<(Mark, Vec<Row>), Failure> {
-        let from = &after.from;
-        let running: Vec<_> = from.snapshot.running.iter().map(u64::to_string).collect();
-        let xmax = from.snapshot.xmax.to_string();
+        let Point { snapshot, next, seq, .. } = &*after.from;
+        let singly = snapshot.xmax.saturating_add(SINGLY_MAX).min(*next);
+        let running = snapshot.running.iter().copied().chain(snapshot.xmax..singly);
+        let running: Vec<_> = running.map(|xid| xid.to_string()).collect();
+        let (singly, next) = (singly.to_string(), next.to_string());
         let until = after.tick.as_ref().map(|tick| tick.until.snapshot.to_string());
-        let before = after.tick.as_ref().map(|tick| tick.until.before);
+        let beyond = after.tick.as_ref().map(|tick| tick.until.next.to_string());
         let name = tenant.map(Tenant::as_str);
         let len = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-        let Range { done, floor, last } = self;
+        let Self { done, last } = self;
         Mark::with_rows(
             client,
             tenant,
             Access::Newest,
             ROWS,
-            &[&running, &from.after, &xmax, done, last, floor, &until, &before, &name, &len],
+            &[&running, &singly, &next, seq, done, last, &until, &beyond, &name, &len],
         )
         .await
     }
@@ -144,7 +165,7 @@ impl Range {
         }
         let end = match entries.last() {
             Some(last) if rows.len() > limit => last.position.clone(),
-            _ if self.last < until.after => inside(self.last),
+            _ if self.last < until.seq => inside(self.last),
             _ => Position { from: Arc::clone(until), tick: None },
         };
         let more = end.tick.is_some();

@@ -40,6 +40,8 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+#[cfg(feature = "cli")]
+pub(crate) use retry::wait as retry_pause;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 pub use writer::{WriteError, Writer};
 

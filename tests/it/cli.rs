@@ -8,3 +8,4 @@ mod import;
 mod output;
 mod program;
 mod psql;
+mod tail;

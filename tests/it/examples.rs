@@ -6,6 +6,9 @@ mod append;
 #[path = "../../examples/03_feed.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod feed;
+#[path = "../../examples/07_log.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod log;
 #[path = "../../examples/02_streams.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod streams;
@@ -54,4 +57,11 @@ async fn writer_tells_duplicates_from_conflicts() {
     let db = support::database().await;
     let text = writer::story(&store(&db).await, Tenant::default()).await.expect("the story");
     assert_eq!(text, "appended\na duplicate\na conflict\n101 actions\n");
+}
+
+#[tokio::test]
+async fn log_gives_what_ends_late_late() {
+    let db = support::database().await;
+    let text = log::story(&store(&db).await, Tenant::default()).await.expect("the story");
+    assert_eq!(text, "ended first\nbegan first\n");
 }

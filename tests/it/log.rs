@@ -1,6 +1,10 @@
 //! The log reader: overlapping transactions, resuming anywhere, durability, other databases, and chaos.
 
+mod chaos;
+mod edges;
 mod order;
+mod restart;
+mod ticks;
 
 use std::collections::BTreeSet;
 

@@ -4,6 +4,7 @@
 //! runs them: `auto_explain`, which comes with PostgreSQL, sends each plan to the client as a notice. Amounts are buffers
 //! and rows, never times.
 
+mod log;
 mod watch;
 
 use gesta::stream::{Filter, FollowQuery};

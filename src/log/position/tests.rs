@@ -7,9 +7,9 @@ use super::*;
 const ORIGIN: Origin =
     Origin { system: 7_710_313_359_880_477_238, timeline: 1, database: 16_388, table: 16_500 };
 
-fn point(before: i64, after: i64, snapshot: &str) -> Point {
-    let snapshot = snapshot.parse().expect("a snapshot");
-    Point { origin: Some(ORIGIN), snapshot, before, after }
+fn point(seq: i64, snapshot: &str) -> Point {
+    let snapshot: Snapshot = snapshot.parse().expect("a snapshot");
+    Point { origin: Some(ORIGIN), next: snapshot.xmax + 2, snapshot, seq, floor: seq - 2 }
 }
 
 fn inside(from: Point, until: Point, seq: i64) -> Position {
@@ -18,10 +18,16 @@ fn inside(from: Point, until: Point, seq: i64) -> Position {
 
 fn any_point() -> impl Strategy<Value = Point> {
     let running = prop::collection::btree_set(1u64..u64::MAX, 0..300);
-    (running, 1u64..u64::MAX, 0..i64::MAX, 0i64..1000).prop_map(|(running, xmax, before, more)| {
+    (running, 1u64..u64::MAX, 0..i64::MAX, 0u64..1000).prop_map(|(running, xmax, seq, more)| {
         let running = running.into_iter().filter(|&xid| xid < xmax).collect();
         let snapshot = Snapshot::new(xmax, running).expect("a snapshot");
-        Point { origin: Some(ORIGIN), snapshot, before, after: before.saturating_add(more) }
+        Point {
+            origin: Some(ORIGIN),
+            snapshot,
+            next: xmax.saturating_add(more),
+            seq,
+            floor: seq / 2,
+        }
     })
 }
 
@@ -59,11 +65,11 @@ proptest! {
 
 #[test]
 fn texts_are_short() {
-    let idle = Position::from(point(120_000_000, 120_000_000, "80000000:80000000:"));
+    let idle = Position::from(point(120_000_000, "80000000:80000000:"));
     assert!(idle.to_string().len() <= 50, "{idle}");
     let busy = inside(
-        point(120_000_000, 120_000_003, "79999000:80000000:79999000,79999990"),
-        point(120_000_010, 120_000_030, "79999000:80000020:79999000,80000003"),
+        point(120_000_003, "79999000:80000000:79999000,79999990"),
+        point(120_000_030, "79999000:80000020:79999000,80000003"),
         120_000_020,
     );
     assert!(busy.to_string().len() <= 85, "{busy}");
@@ -81,17 +87,17 @@ fn other_versions_are_told_from_garbage() {
 /// The later one of each pair stands second.
 #[test]
 fn later_position_is_at_or_after_the_earlier_one() {
-    let first = || point(10, 12, "100:105:100,103");
-    let second = || point(20, 22, "100:110:100");
+    let first = || point(12, "100:105:100,103");
+    let second = || point(22, "100:110:100");
     let pairs = [
         (Position::start(), first().into()),
         (first().into(), second().into()),
         (first().into(), inside(first(), second(), 11)),
         (inside(first(), second(), 11), inside(first(), second(), 12)),
         (inside(first(), second(), 11), second().into()),
-        (inside(first(), second(), 15), inside(second(), point(30, 30, "120:120:"), 9)),
+        (inside(first(), second(), 15), inside(second(), point(30, "120:120:"), 9)),
         // Made for a time: of what its snapshot sees only the beginning lies before it.
-        (point(5, 5, "100:110:100").into(), second().into()),
+        (point(5, "100:110:100").into(), second().into()),
     ];
     for (earlier, later) in pairs {
         assert!(later.is_at_or_after(&earlier) && later.is_at_or_after(&later));
@@ -101,17 +107,14 @@ fn later_position_is_at_or_after_the_earlier_one() {
 
 #[test]
 fn what_cannot_be_compared_is_neither_before_nor_after() {
-    let first = || point(10, 12, "100:105:100,103");
+    let first = || point(12, "100:105:100,103");
     let of_another = Point { origin: Some(Origin { timeline: 2, ..ORIGIN }), ..first() };
     let pairs = [
         (Position::from(first()), Position::from(of_another)),
-        (Position::from(first()), Position::from(point(5, 5, "100:110:100"))),
-        (Position::from(point(20, 22, "100:110:100")), Position::from(point(60, 60, "104:104:"))),
+        (Position::from(first()), Position::from(point(5, "100:110:100"))),
+        (Position::from(point(22, "100:110:100")), Position::from(point(60, "104:104:"))),
         // Two readers whose ticks began at the same point and end at others.
-        (
-            inside(first(), point(20, 22, "100:110:100"), 21),
-            inside(first(), point(30, 30, "120:120:"), 11),
-        ),
+        (inside(first(), point(22, "100:110:100"), 21), inside(first(), point(30, "120:120:"), 11)),
     ];
     for (a, b) in pairs {
         assert!(!a.is_at_or_after(&b) && !b.is_at_or_after(&a));

@@ -61,6 +61,12 @@ async fn shared() -> Arc<TestDb> {
     if let Some(db) = shared.upgrade() {
         return db;
     }
+    let db = Arc::new(filled().await);
+    *shared = Arc::downgrade(&db);
+    db
+}
+
+async fn filled() -> TestDb {
     let db = database().await;
     let admin = db.admin().await;
     // VACUUM has to stand alone.
@@ -68,8 +74,6 @@ async fn shared() -> Arc<TestDb> {
         admin.batch_execute(sql).await.expect(sql);
     }
     admin.batch_execute(&WATCH.replace('$', db.name())).await.expect("auto_explain is there");
-    let db = Arc::new(db);
-    *shared = Arc::downgrade(&db);
     db
 }
 
@@ -81,7 +85,15 @@ pub(super) struct Watched {
 }
 
 pub(super) async fn watched() -> Watched {
-    let db = shared().await;
+    watch(shared().await)
+}
+
+/// A database of the test's own, for one that writes.
+pub(super) async fn watched_alone() -> Watched {
+    watch(Arc::new(filled().await))
+}
+
+fn watch(db: Arc<TestDb>) -> Watched {
     let plans = Plans::default();
     let (config, options) = (db.config("gesta_app"), ManagerConfig::default());
     let manager = Manager::from_connect(config, plans.clone(), options);
@@ -90,6 +102,11 @@ pub(super) async fn watched() -> Watched {
 }
 
 impl Watched {
+    /// A connection that is not watched, as a superuser.
+    pub(super) async fn admin(&self) -> Client {
+        self.db.admin().await
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
@@ -143,9 +160,8 @@ impl Plans {
         let Some((_, json)) = message.split_once("plan:\n") else { return };
         let value: Value = serde_json::from_str(json).expect("auto_explain writes JSON");
         let text = value["Query Text"].as_str().unwrap_or_default();
-        if (text.starts_with("-- stream::") || text.starts_with("-- store::"))
-            && !text.contains("::scope\n")
-        {
+        let ours = ["-- stream::", "-- store::", "-- log::tick::"];
+        if ours.iter().any(|prefix| text.starts_with(prefix)) && !text.contains("::scope\n") {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Plan(value));
         }
     }

@@ -3,7 +3,9 @@
 use std::fs;
 
 use gesta::local::{Home, Server};
-use tokio_postgres::{Client, Config};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio_postgres::{Client, Config, NoTls};
 
 use super::cluster::{cluster, connect, place, run, start};
 
@@ -51,20 +53,44 @@ impl OwnCluster {
         }
     }
 
-    /// Crashes the server, as `pg_ctl stop -m immediate` does, and starts it again in the same place.
-    #[cfg(feature = "nats")]
-    pub(crate) async fn crash(self) -> Self {
-        let home = self.server.home().clone();
-        let file = home.data().join("postmaster.pid");
-        let text = fs::read_to_string(&file).expect("the server's file");
-        let pid = text.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
-        let pid = nix::unistd::Pid::from_raw(pid);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).expect("it runs");
-        while nix::sys::signal::kill(pid, None).is_ok() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    /// Ends the server as a crash would: each process at once, without tidying up. Then starts it again. If only the
+    /// postmaster were killed, its backends would still roll back and drop their temporary tables.
+    pub(crate) async fn crash(&mut self) {
+        let home = self.server.home().path().to_owned();
+        let file = fs::read_to_string(home.join("data/postmaster.pid")).expect("a running server");
+        let pid = file.lines().next().and_then(|pid| pid.parse().ok()).expect("a process id");
+        let postmaster = Pid::from_raw(pid);
+        kill(postmaster, Signal::SIGQUIT).expect("it lives");
+        while kill(postmaster, None).is_ok() {
+            tokio::task::yield_now().await;
         }
-        drop(self);
-        Self { server: start(&home).await }
+        self.server = start(&Home::at(home)).await;
+    }
+
+    /// Stops the server in good order and starts it again.
+    pub(crate) async fn restart(self) -> Self {
+        let home = self.server.home().path().to_owned();
+        self.server.stop().await.expect("the server stops");
+        Self { server: start(&Home::at(home)).await }
+    }
+
+    /// Starts the server as a standby of nobody, does something with it, and promotes it.
+    pub(crate) async fn restart_promoted(self, standby: impl AsyncFnOnce(&Config)) -> Self {
+        let (home, config) = (self.server.home().path().to_owned(), self.config("", "postgres"));
+        let superuser = self.server.superuser();
+        self.server.stop().await.expect("the server stops");
+        fs::write(home.join("data/standby.signal"), "").expect("a file");
+        // It counts as started when it is no standby any more.
+        let starting = tokio::spawn(async move { start(&Home::at(home)).await });
+        let mut admin = config.clone();
+        admin.user(superuser);
+        while admin.connect(NoTls).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        standby(&config).await;
+        let promoted = connect(&admin).await.query_one("SELECT pg_promote()", &[]).await;
+        assert!(promoted.expect("an answer").get::<_, bool>(0));
+        Self { server: starting.await.expect("it starts") }
     }
 
     /// Stops the server and removes its folder.

@@ -1,0 +1,182 @@
+//! `gesta tail`: committed actions as they come, in log order, for as long as somebody reads.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::entry::{Detail, Entry, Printer};
+use super::exit::{Code, Told};
+use super::output::{Format, Out};
+use super::say;
+use super::select::outcome;
+use super::session::{Role, Session, now};
+use crate::action::{Action, Outcome};
+use crate::error::chain;
+use crate::log::{Chunk, Log, LogError, Position};
+use crate::resource::{ResourceRef, ResourceType};
+use crate::store::retry_pause;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  gesta tail                                 from now on
+  gesta tail --after start | jq .verb        all that was ever recorded, and what comes
+  gesta tail --position > actions.jsonl      with a position in each line, so that
+  gesta tail --position --after g1.AbC…      goes on right after that line
+  gesta tail --all-tenants --verb delete     needs the rights of gesta_auditor
+
+It ends with 0 when it is interrupted, terminated, or nobody reads any more.";
+
+/// Actions that are read at once.
+const CHUNK_LEN: usize = 500;
+
+/// How often it looks whether somebody still reads, while there is nothing to write.
+const LOOK: Duration = Duration::from_secs(1);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Go on after this position, or from the `start` of everything [default: now]
+    #[arg(long, value_name = "POSITION", help_heading = "From where")]
+    after: Option<Position>,
+    /// Print the position after each action, for --after
+    #[arg(long)]
+    position: bool,
+    /// Show everything of each action: id, run, source, data, context
+    #[arg(long, short = 'l')]
+    long: bool,
+    /// The actions of all tenants
+    #[arg(long, help_heading = "Which actions", conflicts_with = "tenant")]
+    all_tenants: bool,
+    #[command(flatten)]
+    sieve: Sieve,
+}
+
+/// Which actions are printed of those that are read.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Which actions")]
+struct Sieve {
+    /// Only this verb; may be repeated
+    #[arg(long, short, value_name = "VERB")]
+    verb: Vec<String>,
+    /// Only objects of this type; may be repeated
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    kind: Vec<ResourceType>,
+    /// Only what this actor did; may be repeated
+    #[arg(long, value_name = "TYPE:ID")]
+    actor: Vec<ResourceRef>,
+    /// Only what ended so: ok, failed, denied; may be repeated
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome())]
+    outcome: Vec<Outcome>,
+}
+
+impl Sieve {
+    fn lets_through(&self, action: &Action) -> bool {
+        fn one_of<T: PartialEq>(wanted: &[T], given: Option<&T>) -> bool {
+            wanted.is_empty() || given.is_some_and(|given| wanted.contains(given))
+        }
+        one_of(&self.verb, Some(&action.verb))
+            && one_of(&self.kind, action.object.as_ref().map(|object| &object.resource.kind))
+            && one_of(&self.actor, Some(&action.actor.resource))
+            && one_of(&self.outcome, Some(&action.outcome))
+    }
+}
+
+pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
+    let mut out = session.out();
+    if args.position && out.format() == Format::Csv {
+        return Err(Told::usage("--position has no column in CSV; give --output jsonl").into());
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // Between two writes it can end at any moment; what was printed ends with a whole line.
+    tokio::select! {
+        ended = follow(args, session, &mut out) => ended,
+        _ = terminate.recv() => Ok(Code::Ok),
+        _ = interrupt.recv() => Ok(Code::Ok),
+        () = abandoned() => Ok(Code::Ok),
+    }
+}
+
+async fn follow(args: Args, session: &Session, out: &mut Out) -> anyhow::Result<Code> {
+    let role = if args.all_tenants { Role::Auditor } else { Role::App };
+    let database = session.open(role).await?;
+    let log = Log::of(&database.store);
+    let log = if args.all_tenants { log } else { log.tenant(session.tenant.clone()) };
+    let mut position = match args.after {
+        Some(position) => position,
+        None => log.head().await?,
+    };
+    let detail = if args.long { Detail::Full } else { Detail::Brief };
+    let mut printer = Printer::new(detail, now());
+    loop {
+        let chunk = next(&log, &position).await?;
+        print(&chunk, &args.sieve, args.position, &mut printer, out)?;
+        position = chunk.end;
+    }
+}
+
+/// The next chunk, however long the database is away.
+async fn next(log: &Log, after: &Position) -> Result<Chunk, LogError> {
+    for attempt in 1.. {
+        match log.next(after, CHUNK_LEN).await {
+            Ok(chunk) => {
+                if attempt > 1 {
+                    say::note("the database answers again");
+                }
+                return Ok(chunk);
+            }
+            Err(error) if error.is_passing() => {
+                if attempt == 1 {
+                    say::warning(&format!("{}; trying again", chain(&error)));
+                }
+                retry_pause(attempt).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("it goes on until it is answered")
+}
+
+fn print(
+    chunk: &Chunk,
+    sieve: &Sieve,
+    with_position: bool,
+    printer: &mut Printer,
+    out: &mut Out,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Positioned<'a> {
+        position: String,
+        #[serde(flatten)]
+        action: &'a Action,
+    }
+    for entry in chunk.entries.iter().filter(|entry| sieve.lets_through(&entry.action)) {
+        let (action, position) = (&entry.action, entry.position.to_string());
+        match (with_position, out.format()) {
+            (true, Format::Jsonl) => out.json(&Positioned { position, action })?,
+            (true, _) => {
+                printer.print(out, &[Entry::from(action)])?;
+                out.text(&format!("position {position}"))?;
+            }
+            (false, _) => printer.print(out, &[Entry::from(action)])?,
+        }
+    }
+    out.flush()
+}
+
+/// Returns when nobody reads standard output any more, which otherwise shows at the next write only.
+async fn abandoned() {
+    let stdout = io::stdout();
+    loop {
+        let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let closed = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0);
+        let gone = PollFlags::POLLERR | PollFlags::POLLNVAL;
+        if closed && fds[0].revents().is_some_and(|events| events.intersects(gone)) {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
