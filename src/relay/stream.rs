@@ -348,7 +348,12 @@ pub async fn tail(stream: &Stream) -> Result<Tail, StreamError> {
     let message = match stream.get_raw_message(sequence).await {
         Ok(message) => message,
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
-            return Ok(Tail::Dropped { sequence });
+            // Dropped by the limits, or the broker was set back meanwhile and the stream ends elsewhere.
+            let state = stream.get_info().await.map_err(look)?.state;
+            if state.messages == 0 && state.last_sequence == sequence {
+                return Ok(Tail::Dropped { sequence });
+            }
+            return Err(failed("read the last message of", name, error));
         }
         Err(error) => return Err(failed("read the last message of", name, error)),
     };

@@ -5,6 +5,8 @@ mod chaos;
 mod connect;
 mod fence;
 mod message;
+#[cfg(feature = "cli")]
+mod process;
 mod publish;
 mod faults;
 mod restored;

@@ -49,9 +49,9 @@ impl TestNats {
         Self { client, jet_stream, spec, encoder: Encoder::new(subjects), url: url.to_owned() }
     }
 
-    /// How to connect to the server once more.
-    pub(crate) fn options(&self) -> NatsOptions {
-        NatsOptions::parse(&self.url).expect("a URL")
+    /// How to connect, which may hold a password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// How its messages are addressed.
