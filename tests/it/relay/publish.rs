@@ -66,7 +66,8 @@ async fn of_many_relays_at_once_one_goes_on() {
     let nats = nats().await;
     let stream = nats.spec.open(&nats.jet_stream).await.expect("made");
     let publisher = Publisher::new(nats.jet_stream.clone(), nats.spec.name());
-    let relays = [0, 1_000, 2_000].map(|first| publisher.publish(messages(&nats, first..first + 100), 0));
+    let relays =
+        [0, 1_000, 2_000].map(|first| publisher.publish(messages(&nats, first..first + 100), 0));
     let ended = futures_util::future::join_all(relays).await;
     let (winners, others): (Vec<_>, Vec<_>) = ended.into_iter().partition(Result::is_ok);
     assert_eq!((winners.len(), others.len()), (1, 2));

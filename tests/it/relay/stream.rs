@@ -65,7 +65,10 @@ async fn every_field_that_matters_is_compared() {
     type Change = Box<dyn Fn(&mut Config)>;
     let changes: [(&str, Change); 12] = [
         ("subjects", Box::new(|it| it.subjects.push("more.>".into()))),
-        ("retention", Box::new(|it| it.retention = async_nats::jetstream::stream::RetentionPolicy::WorkQueue)),
+        (
+            "retention",
+            Box::new(|it| it.retention = async_nats::jetstream::stream::RetentionPolicy::WorkQueue),
+        ),
         ("storage", Box::new(|it| it.storage = async_nats::jetstream::stream::StorageType::Memory)),
         ("discard", Box::new(|it| it.discard = async_nats::jetstream::stream::DiscardPolicy::New)),
         ("max_msgs", Box::new(|it| it.max_messages = 5)),
@@ -105,7 +108,8 @@ async fn tail_is_the_last_message_also_when_the_limits_have_dropped_it() {
     let stream = spec.open(&nats.jet_stream).await.expect("made");
     assert_eq!(tail(&stream).await.expect("the tail"), Tail::Empty);
 
-    let messages = [1, 2].map(|n| nats.encoder.encode(&action(n), &format!("at-{n}")).expect("a message"));
+    let messages =
+        [1, 2].map(|n| nats.encoder.encode(&action(n), &format!("at-{n}")).expect("a message"));
     let id = messages[1].id.to_string();
     let publisher = Publisher::new(nats.jet_stream.clone(), spec.name());
     assert_eq!(publisher.publish(messages, 0).await.expect("published"), 2);
@@ -117,7 +121,13 @@ async fn tail_is_the_last_message_also_when_the_limits_have_dropped_it() {
     while tail(&stream).await.expect("the tail") != (Tail::Dropped { sequence: 2 }) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(publisher.publish([nats.encoder.encode(&action(3), "at-3").expect("a message")], 2).await.expect("published"), 3);
+    assert_eq!(
+        publisher
+            .publish([nats.encoder.encode(&action(3), "at-3").expect("a message")], 2)
+            .await
+            .expect("published"),
+        3
+    );
 }
 
 #[tokio::test]
