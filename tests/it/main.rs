@@ -20,6 +20,8 @@ mod isolation;
 mod plans;
 
 #[cfg(feature = "nats")]
+mod broker;
+#[cfg(feature = "nats")]
 mod relay;
 
 #[cfg(feature = "cli")]

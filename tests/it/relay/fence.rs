@@ -13,21 +13,16 @@ use serde_json::json;
 use super::{action_from, action_of};
 use crate::support::{OwnNats, TestNats};
 
-/// The lines of `relay`'s documentation, with the test's names.
-const USERS: &str = r#"
-authorization {
-  users: [
-    { user: relay, password: relay }
-    { user: acme, password: acme, permissions: {
-        subscribe: [ "fence.v1.acme.>", "_INBOX_acme.>" ]
-        publish: [
-          "$JS.API.CONSUMER.CREATE.fence.acme.fence.v1.acme.>"
-          "$JS.API.CONSUMER.INFO.fence.acme"
-          "$JS.API.CONSUMER.MSG.NEXT.fence.acme"
-          "$JS.ACK.fence.acme.>"
-        ] } }
-  ]
-}"#;
+/// The user of `relay`'s documentation, with the test's names, beside one who may do everything.
+fn users() -> String {
+    let docs = include_str!("../../../src/relay/mod.rs");
+    let block = docs.split("//! ```text\n").nth(1).and_then(|rest| rest.split("//! ```").next());
+    let acme = block.expect("the documentation has the user").replace("//!", "");
+    let acme = acme.replace("password: …", "password: acme").replace("GESTA", "fence");
+    let acme = acme.replace("act.v1.", "fence.v1.");
+    assert!(acme.contains("{ user: acme, password: acme, permissions: {"), "{acme}");
+    format!("authorization {{ users: [ {{ user: relay, password: relay }}\n{acme} ] }}")
+}
 
 /// How long to wait for what must not come.
 const NEVER: Duration = Duration::from_millis(300);
@@ -41,7 +36,7 @@ struct Fence {
 
 /// A stream with a public action of two tenants, and a private one of the first.
 async fn fence() -> Fence {
-    let own = OwnNats::start(USERS).await;
+    let own = OwnNats::start(&users()).await;
     let relay = TestNats::on(&own.url("relay:relay@"), "fence").await;
     relay.spec.open(&relay.jet_stream).await.expect("made");
     let publisher = Publisher::new(relay.jet_stream.clone(), relay.spec.name());

@@ -54,6 +54,11 @@ impl TestNats {
         NatsOptions::parse(&self.url).expect("a URL")
     }
 
+    /// The same, as a text that holds the password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// How its messages are addressed.
     pub(crate) fn subjects(&self) -> &Subjects {
         self.encoder.subjects()
