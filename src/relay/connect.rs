@@ -155,7 +155,7 @@ impl Reason {
 fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |&error| error.source())
         .filter_map(|error| error.downcast_ref::<io::Error>()?.get_ref())
-        .any(|inner| inner.is::<rustls::Error>())
+        .any(<dyn Error + Send + Sync>::is::<rustls::Error>)
 }
 
 impl NatsOptions {
@@ -378,7 +378,6 @@ fn pause(attempt: usize) -> Duration {
     longest * (1 + u32::from(random[0])) / 256
 }
 
-#[expect(clippy::unused_async, reason = "the signature of the callback")]
 async fn tell(event: Event) {
     match event {
         Event::Connected => tracing::info!("connected to NATS"),

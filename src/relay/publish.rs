@@ -140,8 +140,7 @@ impl Publisher {
         progress: &mut Progress,
     ) -> Result<(), PublishCause> {
         let mut under_way = VecDeque::with_capacity(self.window);
-        let mut expected = progress.last_sequence;
-        for message in messages {
+        for (expected, message) in (progress.last_sequence..).zip(messages) {
             let room = if progress.acked == 0 { 1 } else { self.window };
             if under_way.len() >= room
                 && let Some(sent) = under_way.pop_front()
@@ -156,7 +155,6 @@ impl Publisher {
                     return Err(cause);
                 }
             }
-            expected += 1;
         }
         progress.note_all(under_way).await
     }

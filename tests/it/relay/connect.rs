@@ -80,7 +80,7 @@ async fn seed_of_an_nkey_comes_from_a_file() {
 }
 
 /// A JWT of the kind that nsc makes: claims, signed by an nkey.
-fn jwt(issuer: &KeyPair, subject: &KeyPair, name: &str, nats: Value) -> String {
+fn jwt(issuer: &KeyPair, subject: &KeyPair, name: &str, nats: &Value) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = encode(&json!({ "typ": "JWT", "alg": "ed25519-nkey" }));
     let claims = encode(&json!({
@@ -91,6 +91,9 @@ fn jwt(issuer: &KeyPair, subject: &KeyPair, name: &str, nats: Value) -> String {
     let signature = issuer.sign(signed.as_bytes()).expect("a signature");
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
+
+/// The limits that a system account may not have.
+const JET_STREAM: [&str; 4] = ["mem_storage", "disk_storage", "streams", "consumer"];
 
 fn credentials(jwt: &str, user: &KeyPair) -> String {
     format!(
@@ -103,36 +106,33 @@ fn credentials(jwt: &str, user: &KeyPair) -> String {
 #[tokio::test]
 async fn credentials_of_an_operators_account_come_from_a_file() {
     let (operator, account) = (KeyPair::new_operator(), KeyPair::new_account());
-    let (ann, stranger) = (KeyPair::new_user(), KeyPair::new_account());
+    let (system, stranger) = (KeyPair::new_account(), KeyPair::new_account());
+    let ann = KeyPair::new_user();
     let unlimited = json!({
         "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1, "conn": -1, "subs": -1, "data": -1,
         "payload": -1, "imports": -1, "exports": -1, "wildcards": true,
     });
-    let account_claims = json!({ "type": "account", "version": 2, "limits": unlimited });
-    let system = KeyPair::new_account();
+    let mut without_jet_stream = unlimited.clone();
+    without_jet_stream
+        .as_object_mut()
+        .expect("an object")
+        .retain(|key, _| !JET_STREAM.contains(&key.as_str()));
+    let operator_claims =
+        json!({ "type": "operator", "version": 2, "system_account": system.public_key() });
+    let claims = |limits: &Value| json!({ "type": "account", "version": 2, "limits": limits });
     let config = format!(
         "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}, {}: {} }}",
-        jwt(
-            &operator,
-            &operator,
-            "op",
-            json!({ "type": "operator", "version": 2, "system_account": system.public_key() })
-        ),
+        jwt(&operator, &operator, "operator", &operator_claims),
         system.public_key(),
         account.public_key(),
-        jwt(&operator, &account, "acc", account_claims.clone()),
+        jwt(&operator, &account, "account", &claims(&unlimited)),
         system.public_key(),
-        jwt(
-            &operator,
-            &system,
-            "SYS",
-            json!({ "type": "account", "version": 2, "limits": { "conn": -1, "subs": -1, "data": -1, "payload": -1, "exports": -1, "imports": -1, "wildcards": true } })
-        ),
+        jwt(&operator, &system, "SYS", &claims(&without_jet_stream)),
     );
     let own = OwnNats::start(&config).await;
     let user = json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1 });
     let file = |name: &str, issuer: &KeyPair| {
-        let text = credentials(&jwt(issuer, &ann, "ann", user.clone()), &ann);
+        let text = credentials(&jwt(issuer, &ann, "ann", &user), &ann);
         fs::write(own.path(name), text).expect("a file");
         options(&own.url("")).credentials_file(own.path(name)).expect("one login")
     };

@@ -45,7 +45,7 @@ async fn fence() -> Fence {
         "object": { "type": "issue", "id": "secret" },
     });
     let other = json!({ "id": "01a1f944-dc8b-774c-8000-000000000003", "tenant": "other" });
-    let actions = [action_of(1, "70"), action_from(private), action_from(other)];
+    let actions = [action_of(1, "70"), action_from(&private), action_from(&other)];
     let encode = |action| relay.encoder.encode(action, "at").expect("a message");
     publisher.publish(actions.iter().map(encode), 0).await.expect("published");
     let options = NatsOptions::parse(&own.url("acme:acme@")).expect("a URL");
@@ -153,7 +153,7 @@ async fn tenants_user_hears_nothing_else_and_publishes_nothing() {
     let publisher = Publisher::new(fence.relay.jet_stream.clone(), "fence");
     let private = json!({ "id": "01a1f944-dc8b-774c-8000-000000000005", "audience": [] });
     let other = json!({ "id": "01a1f944-dc8b-774c-8000-000000000006", "tenant": "other" });
-    let actions = [action_from(private), action_from(other), action_of(4, "71")];
+    let actions = [action_from(&private), action_from(&other), action_of(4, "71")];
     let encode = |action| fence.relay.encoder.encode(action, "at").expect("a message");
     let last = publisher.publish(actions.iter().map(encode), 3).await.expect("nothing was forged");
     assert_eq!(last, 6);

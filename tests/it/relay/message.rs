@@ -95,7 +95,7 @@ async fn consumers_filter_by_object_type_verb_tenant_and_lane() {
     ];
     let with_id = |(n, mut given): (usize, Value)| {
         given["id"] = json!(format!("01a1f944-dc8b-774c-8000-{n:012}"));
-        action_from(given)
+        action_from(&given)
     };
     let actions: Vec<_> = given.into_iter().enumerate().map(with_id).collect();
     publish(&nats, &nats.encoder, &actions).await;
@@ -185,7 +185,7 @@ async fn real_messages_are_those_of_the_schema() {
             let mut given = given.clone();
             given["id"] = json!(format!("01a1f944-dc8b-774c-8000-00000000000{last}"));
             let encoder = nats.encoder.clone().mode(mode);
-            let message = encoder.encode(&action_from(given), "1:2:3").expect("a message");
+            let message = encoder.encode(&action_from(&given), "1:2:3").expect("a message");
             last = publisher.publish([message], last).await.expect("published");
             let stream = nats.jet_stream.get_stream(nats.spec.name()).await.expect("the stream");
             let stored = stream.get_raw_message(last).await.expect("a message");
