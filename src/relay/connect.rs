@@ -14,6 +14,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use super::subject::Prefix;
 use super::tls;
 use super::url::{self, Login};
+use crate::error::visible;
 
 /// The oldest server that knows what the relay and its consumers ask for. Older ones ignore it without a word.
 pub const SERVER_MIN: (u32, u32) = (2, 10);
@@ -288,7 +289,7 @@ impl NatsOptions {
             let reason = Reason::of(&source);
             ConnectError::Failed { servers: self.servers(), reason, source }
         })?;
-        let found = client.server_info().version;
+        let found = visible(&client.server_info().version).into_owned();
         if is_too_old(&found) {
             return Err(ConnectError::TooOld { servers: self.servers(), found });
         }

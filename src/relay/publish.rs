@@ -31,13 +31,14 @@ pub struct Publisher {
 /// Why publishing stopped. All messages before the one that failed are stored; of the ones after it none is, unless the
 /// connection broke: then look at the stream's tail.
 #[derive(Debug, thiserror::Error)]
-#[error("after {acked} messages: {cause}")]
+#[error("failed to publish after {acked} messages")]
 pub struct PublishError {
     /// How many messages, from the first on, are known to be stored.
     pub acked: usize,
     /// The number of the last message that is known to be stored; what was expected at first, before that.
     pub last_sequence: u64,
     /// What stopped it.
+    #[source]
     pub cause: PublishCause,
 }
 
@@ -139,6 +140,9 @@ impl Publisher {
         messages: impl IntoIterator<Item = Outgoing>,
         progress: &mut Progress,
     ) -> Result<(), PublishCause> {
+        // Asked once: the client copies all that it knows of the server.
+        let max = self.jet_stream.client().server_info().max_payload;
+        let max = max.saturating_sub(FENCE_LEN_MAX);
         let mut under_way = VecDeque::with_capacity(self.window);
         for (expected, message) in (progress.last_sequence..).zip(messages) {
             let room = if progress.acked == 0 { 1 } else { self.window };
@@ -147,7 +151,7 @@ impl Publisher {
             {
                 progress.note(sent).await?;
             }
-            match self.send(message, expected).await {
+            match self.send(message, expected, max).await {
                 Ok(sent) => under_way.push_back(sent),
                 // What was sent before it counts all the same.
                 Err(cause) => {
@@ -159,11 +163,14 @@ impl Publisher {
         progress.note_all(under_way).await
     }
 
-    async fn send(&self, message: Outgoing, expected: u64) -> Result<Sent, PublishCause> {
+    async fn send(
+        &self,
+        message: Outgoing,
+        expected: u64,
+        len_max: usize,
+    ) -> Result<Sent, PublishCause> {
         let id = message.id;
-        let max = self.jet_stream.client().server_info().max_payload;
-        message.check_len(max.saturating_sub(FENCE_LEN_MAX)).map_err(PublishCause::Message)?;
-        // The last of two equal headers wins; the message has none of these.
+        message.check_len(len_max).map_err(PublishCause::Message)?;
         let publish = PublishMessage::build()
             .payload(message.payload)
             .headers(message.headers)
