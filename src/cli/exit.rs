@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use tokio_postgres::error::SqlState;
 
+use crate::config::NatsKeysError;
 use crate::local::LocalError;
 use crate::log::LogError;
 use crate::relay::{self, StreamError};
@@ -93,7 +94,9 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(StreamError::Timeout { .. }) = error.downcast_ref() {
         return Some(Code::Connection);
     }
-    if let Some(StreamError::Name { .. }) = error.downcast_ref() {
+    if let Some(NatsKeysError::Half | NatsKeysError::Prefix(_) | NatsKeysError::Stream(_)) =
+        error.downcast_ref()
+    {
         return Some(Code::Usage);
     }
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {

@@ -9,24 +9,19 @@ use super::exit::Told;
 use super::say;
 use super::session::Session;
 use super::when;
-use crate::config::{Nats, Place};
+use crate::config::{NatsKeys, Place, Secret};
 use crate::local::Broker;
-use crate::relay::{Encoder, Ids, Mode, NatsOptions, Prefix, StreamSpec, Subjects};
-
-/// The name of the stream where none is given.
-const STREAM: &str = "GESTA";
+use crate::relay::{Encoder, Ids, Mode, NatsOptions, StreamSpec, Subjects};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "NATS")]
 pub(crate) struct NatsArgs {
     #[arg(long, value_name = "URL")]
-    #[arg(
-        help = "Servers, with commas between [env: GESTA_NATS_URL, NATS_URL; default: a private one]"
-    )]
+    #[arg(help = "Servers, with commas between [env: GESTA_NATS_URL; default: a private one]")]
     nats_url: Option<String>,
     #[arg(long, value_name = "FILE", conflicts_with = "nats_nkey")]
-    #[arg(help = "Credentials of the user, as nsc writes them [env: GESTA_NATS_CREDS]")]
-    nats_creds: Option<PathBuf>,
+    #[arg(help = "Credentials of the user, as nsc writes them [env: GESTA_NATS_CREDENTIALS]")]
+    nats_credentials: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     #[arg(help = "Seed of the user's nkey [env: GESTA_NATS_NKEY]")]
     nats_nkey: Option<PathBuf>,
@@ -40,11 +35,11 @@ pub(crate) struct NatsArgs {
     #[arg(help = "Its key [env: GESTA_NATS_KEY]")]
     nats_key: Option<PathBuf>,
     #[arg(long, value_name = "NAME")]
-    #[arg(help = "The stream [env: GESTA_STREAM; default: GESTA]")]
+    #[arg(help = "The stream [env: GESTA_NATS_STREAM; default: GESTA]")]
     stream: Option<String>,
     #[arg(long, value_name = "PREFIX")]
-    #[arg(help = "First tokens of all subjects [env: GESTA_SUBJECT_PREFIX; default: act]")]
-    prefix: Option<Prefix>,
+    #[arg(help = "First tokens of all subjects [env: GESTA_NATS_PREFIX; default: act]")]
+    prefix: Option<String>,
 }
 
 /// What the stream is like where it is made, and must be like where it is there.
@@ -88,66 +83,46 @@ pub(crate) struct Server {
 }
 
 impl NatsArgs {
+    /// What the flags say, and the environment where they say nothing. One way to log in takes the place of another.
+    fn keys(&self, session: &Session) -> NatsKeys {
+        let mut keys = session.environment.nats.clone();
+        if self.nats_credentials.is_some() || self.nats_nkey.is_some() {
+            (keys.credentials, keys.nkey, keys.token) = (None, None, None);
+        }
+        let given = |flag: &Option<PathBuf>, key: &mut Option<PathBuf>| {
+            if flag.is_some() {
+                key.clone_from(flag);
+            }
+        };
+        given(&self.nats_credentials, &mut keys.credentials);
+        given(&self.nats_nkey, &mut keys.nkey);
+        given(&self.nats_ca, &mut keys.ca);
+        given(&self.nats_cert, &mut keys.certificate);
+        given(&self.nats_key, &mut keys.key);
+        keys.url = self.nats_url.clone().map(Secret::from).or(keys.url);
+        keys.stream = self.stream.clone().or(keys.stream);
+        keys.prefix = self.prefix.clone().or(keys.prefix);
+        keys
+    }
+
     /// What flags and environment say; beside a private database a private server.
     pub(crate) async fn server(&self, session: &Session) -> anyhow::Result<Server> {
-        let nats = &session.environment.nats;
-        let given = self.nats_url.as_deref().or(nats.url());
-        let (url, broker) = match (given, session.place()?) {
-            (Some(url), _) => (url.to_owned(), None),
-            (None, Place::Home(home)) => {
-                let started = Broker::start(&home, &session.environment.broker_search()).await;
-                let broker = started.context("failed to run the private nats-server")?;
-                (broker.url().to_owned(), Some(broker))
-            }
-            (None, Place::Url { .. }) => {
-                return Err(Told::usage(
-                    "no NATS server is named; give `--nats-url` or GESTA_NATS_URL",
-                )
-                .into());
-            }
+        if let Some(options) = self.keys(session).options()? {
+            return Ok(Server { options, _broker: None });
+        }
+        let Place::Home(home) = session.place()? else {
+            let text = "no NATS server is named; give `--nats-url` or GESTA_NATS_URL";
+            return Err(Told::usage(text).into());
         };
-        let options = self.log_in(NatsOptions::parse(&url)?, nats)?;
-        Ok(Server { options, _broker: broker })
+        let started = session.environment.start_broker(&home).await;
+        let broker = started.context("failed to run the private nats-server")?;
+        Ok(Server { options: NatsOptions::parse(broker.url())?, _broker: Some(broker) })
     }
 
-    fn log_in(&self, options: NatsOptions, nats: &Nats) -> anyhow::Result<NatsOptions> {
-        let either = |flag: &Option<PathBuf>, variable: &Option<PathBuf>| {
-            flag.clone().or_else(|| variable.clone())
-        };
-        let mut options = options;
-        if let Some(file) = either(&self.nats_creds, &nats.creds) {
-            options = options.credentials_file(file)?;
-        }
-        if let Some(file) = either(&self.nats_nkey, &nats.nkey) {
-            options = options.nkey_file(file)?;
-        }
-        if let Some(file) = either(&self.nats_ca, &nats.ca) {
-            options = options.ca_file(file);
-        }
-        match (either(&self.nats_cert, &nats.cert), either(&self.nats_key, &nats.key)) {
-            (Some(certificate), Some(key)) => Ok(options.client_certificate(certificate, key)),
-            (None, None) => Ok(options),
-            _ => Err(Told::usage(
-                "a certificate for NATS needs its key, and the key its certificate",
-            )
-            .into()),
-        }
-    }
-
-    pub(crate) fn stream(&self, session: &Session) -> String {
-        let variable = session.environment.nats.stream.clone();
-        self.stream.clone().or(variable).unwrap_or_else(|| STREAM.to_owned())
-    }
-
-    pub(crate) fn subjects(&self, session: &Session) -> anyhow::Result<Subjects> {
-        let prefix = match (&self.prefix, &session.environment.nats.prefix) {
-            (Some(prefix), _) => prefix.clone(),
-            (None, Some(text)) => text
-                .parse()
-                .map_err(|error| Told::usage(format!("GESTA_SUBJECT_PREFIX: {error}")))?,
-            (None, None) => Prefix::default(),
-        };
-        Ok(Subjects::new(prefix))
+    /// The stream as it is by default, and how its messages are addressed.
+    pub(crate) fn stream(&self, session: &Session) -> anyhow::Result<(StreamSpec, Subjects)> {
+        let keys = self.keys(session);
+        Ok((keys.stream()?, keys.subjects()?))
     }
 }
 
@@ -159,8 +134,9 @@ impl StreamArgs {
         session: &Session,
     ) -> anyhow::Result<(StreamSpec, Encoder)> {
         let ids = if self.without_ids { Ids::LeftOut } else { Ids::default() };
-        let subjects = nats.subjects(session)?.ids(ids);
-        let mut spec = StreamSpec::new(&nats.stream(session), &subjects)?
+        let (spec, subjects) = nats.stream(session)?;
+        let subjects = subjects.ids(ids);
+        let mut spec = spec
             .max_age(self.max_age)
             .replicas(self.replicas)
             .duplicate_window(self.duplicate_window);

@@ -16,7 +16,7 @@ use super::say;
 use super::session::{self, Role, Session};
 use super::stats::number;
 use crate::log::{Holder, Writing};
-use crate::relay::{News, ParkedAction, Relay, RelayStatus, Tip};
+use crate::relay::{Encoder, Lag, News, ParkedAction, Relay, RelayStatus, Tip};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -123,13 +123,14 @@ async fn publish(args: &RunArgs, session: &Session) -> anyhow::Result<Code> {
 }
 
 async fn rebuild(args: &RebuildArgs, session: &Session) -> anyhow::Result<Code> {
-    let stream = args.nats.stream(session);
+    let (spec, _) = args.nats.stream(session)?;
+    let stream = spec.name();
     let opened = open(&args.nats, &args.stream, session).await?;
     say::warning(&format!(
         "the stream `{stream}` is deleted and made anew: its consumers are deleted with it, every action is published once \
          more with the audience that it has now, and whoever does not know it by its id does it twice"
     ));
-    if !args.yes && !is_confirmed(&stream)? {
+    if !args.yes && !is_confirmed(stream)? {
         return Err(Told::usage(
             "nothing was done; confirm with the name of the stream, or give `--yes`",
         )
@@ -171,7 +172,7 @@ struct StatusForm<'a> {
     publisher: Option<&'a str>,
     seen_at: Option<DateTime<Utc>>,
     position: &'a Option<String>,
-    lag: &'a Option<crate::relay::Lag>,
+    lag: &'a Option<Lag>,
     parked: Vec<ParkedForm<'a>>,
     writing: Vec<WritingForm<'a>>,
 }
@@ -198,12 +199,11 @@ struct WritingForm<'a> {
 }
 
 async fn status(args: &NatsArgs, session: &Session) -> anyhow::Result<Code> {
-    let spec = crate::relay::StreamSpec::new(&args.stream(session), &args.subjects(session)?)?;
+    let (spec, subjects) = args.stream(session)?;
     let server = args.server(session).await?;
     let database = session.open(Role::Relay).await?;
     let client = server.options.clone().name("gesta relay status").connect().await?;
-    let encoder = crate::relay::Encoder::new(args.subjects(session)?);
-    let relay = Relay::new(database.store.pool(), client, spec, encoder);
+    let relay = Relay::new(database.store.pool(), client, spec, Encoder::new(subjects));
     let status = relay.status().await.context("failed to look for the relay")?;
     let mut out = session.out();
     print(&mut out, &status)?;

@@ -150,7 +150,7 @@ async fn what_is_missing_or_wrong_is_said_with_its_code() {
     let (away, text) = code(&|it| drop(it.args(["--nats-url", "nats://localhost:1"])));
     assert!(away == Some(7) && text.contains("nothing answers"), "{text}");
     let (name, text) =
-        code(&|it| drop(it.env("GESTA_SUBJECT_PREFIX", "a b").args(["--prefix", "a*"])));
+        code(&|it| drop(it.env("GESTA_NATS_PREFIX", "a b").args(["--prefix", "a*"])));
     assert!(name == Some(2) && text.contains("prefix"), "{text}");
 }
 

@@ -20,7 +20,7 @@ pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;
 #[cfg(feature = "nats")]
-pub(crate) use nats::{TestNats, nats};
+pub(crate) use nats::{TestNats, nats, program as nats_program};
 pub(crate) use own::OwnCluster;
 #[cfg(feature = "nats")]
 pub(crate) use own_nats::{OwnNats, copy_folder};
