@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 /// How often each figure is taken; the two sides take turns.
 const ROUNDS: usize = 3;
 /// Actions that are caught up with.
-const BACKLOG: u64 = 50_000;
+const BACKLOG: usize = 50_000;
 /// How long commits are made for a figure.
 const WINDOW: Duration = Duration::from_secs(4);
 /// Connections that commit.
@@ -146,7 +146,7 @@ fn per_second(count: usize, time: Duration) -> f64 {
 }
 
 async fn catch_up(place: &Place) {
-    for first in (0..BACKLOG).step_by(1_000) {
+    for first in (0..BACKLOG as u64).step_by(1_000) {
         let mut client = place.store.client().await.expect("a connection");
         let tx = client.transaction().await.expect("begun");
         let actions = (first..first + 1_000).map(action).collect();
@@ -161,7 +161,7 @@ async fn catch_up(place: &Place) {
         let began = Instant::now();
         let mut relaying = place.relaying();
         relaying.until_caught_up().await;
-        ours.push(per_second(BACKLOG as usize, began.elapsed()));
+        ours.push(per_second(BACKLOG, began.elapsed()));
         relaying.stop().await;
         if messages.is_empty() {
             messages = stored(place).await;
@@ -170,7 +170,7 @@ async fn catch_up(place: &Place) {
         let given = messages.clone();
         let began = Instant::now();
         publish(place, given).await;
-        raw.push(per_second(BACKLOG as usize, began.elapsed()));
+        raw.push(per_second(BACKLOG, began.elapsed()));
     }
     place.relay.rebuild().await.expect("an empty stream");
     let (ours, raw) = (median(ours), median(raw));
@@ -185,7 +185,7 @@ async fn stored(place: &Place) -> Vec<Message> {
     let jet_stream = async_nats::jetstream::new(place.client.clone());
     let stream = jet_stream.get_stream(place.spec.name()).await.expect("the stream");
     let consumer = stream.create_consumer(OrderedConfig::default()).await.expect("a consumer");
-    let messages = consumer.messages().await.expect("messages").take(BACKLOG as usize);
+    let messages = consumer.messages().await.expect("messages").take(BACKLOG);
     messages
         .map(|message| {
             let message = message.expect("a message").message;
@@ -325,7 +325,9 @@ async fn latency(place: &Place) {
         let (p50, p99) = (percentile(&waits, 50), percentile(&waits, 99));
         let rate = per_second(waits.len(), WINDOW);
         println!("{name:<44} {rate:>12.0} {:>12} {:>12}", ms(p50), ms(p99));
-        ringing.into_iter().for_each(|task| task.abort());
+        if let Some(task) = ringing {
+            task.abort();
+        }
         consumer.abort();
         relaying.stop().await;
     }

@@ -168,8 +168,7 @@ impl Scene {
                 self.nats.restart();
                 "broker killed"
             }
-            10 if std::env::var_os("NOBACK").is_none() => self.set_back(),
-            11 if std::env::var_os("NOPG").is_some() => "",
+            10 => self.set_back(),
             _ => {
                 self.cluster.as_mut().expect("it runs").crash().await;
                 "PostgreSQL crashed"
@@ -256,15 +255,7 @@ async fn every_committed_action_is_in_the_stream_exactly_once_whatever_dies() {
     let until = Instant::now() + length;
     while Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(150 + random.below(700))).await;
-        let what = scene.break_something(&mut random).await;
-        println!(
-            "{:?} {what}",
-            std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap()
-                .as_secs_f64()
-        );
-        *faults.entry(what).or_insert(0) += 1;
+        *faults.entry(scene.break_something(&mut random).await).or_insert(0) += 1;
         scene.tend();
     }
     end.store(true, Ordering::Relaxed);
@@ -298,49 +289,6 @@ async fn finish(
     let ids = rows.iter().map(|row| ActionId::try_from(row.get::<_, uuid::Uuid>(0)));
     let committed: Vec<_> = ids.map(|id| id.expect("an id")).collect();
     let published = stream(&nats).await;
-    println!("{faults:?}");
-    let have: std::collections::HashSet<_> = published.iter().map(|a| a.id).collect();
-    if std::env::var_os("DIAG").is_some() {
-        for id in committed.iter().filter(|id| !have.contains(id)) {
-            let row = admin
-                .query_one(
-                    "SELECT xid::text, seq, recorded_at::text FROM gesta.action WHERE id = $1",
-                    &[&id.uuid()],
-                )
-                .await
-                .expect("row");
-            println!(
-                "missing {id} xid {} seq {} at {}",
-                row.get::<_, String>(0),
-                row.get::<_, i64>(1),
-                row.get::<_, String>(2)
-            );
-        }
-        let s = nats.jet_stream.get_stream("chaos").await.expect("s");
-        let mut out = String::new();
-        for n in 1..=s.cached_info().state.last_sequence {
-            let m = s.get_raw_message(n).await.expect("m");
-            let id: ActionId =
-                m.headers.get("Nats-Msg-Id").expect("id").as_str().parse().expect("id");
-            let row = admin
-                .query_opt("SELECT xid::text, seq FROM gesta.action WHERE id = $1", &[&id.uuid()])
-                .await
-                .expect("row");
-            let row = row.map(|r| (r.get::<_, String>(0), r.get::<_, i64>(1)));
-            out += &format!(
-                "{n} {} {row:?} {:?}\n",
-                m.time,
-                m.headers
-                    .get("Gesta-Position")
-                    .expect("p")
-                    .as_str()
-                    .parse::<gesta::Position>()
-                    .expect("p")
-            );
-        }
-        fs::write("/tmp/wt/notes/relay-diag.txt", out).expect("w");
-        fs::write("/tmp/wt/notes/relay-diag.log", scene.log()).expect("w");
-    }
     check(&committed, &published);
     check_numbers(&published);
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);

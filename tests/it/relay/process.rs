@@ -139,19 +139,19 @@ async fn status_and_rebuild_print_what_is_there_and_ask_before_they_delete() {
 #[tokio::test]
 async fn what_is_missing_or_wrong_is_said_with_its_code() {
     let (db, nats) = (database().await, nats().await);
-    let code = |change: &dyn Fn(&mut Command)| {
+    type Change<'a> = &'a dyn Fn(&mut Command) -> &mut Command;
+    let code = |change: Change<'_>| {
         let mut command = command(&db, &nats, &["status"]);
         change(&mut command);
         let output = command.output().expect("it ends");
         (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
     };
-    let (none, text) = code(&|it| drop(it.env_remove("GESTA_NATS_URL")));
+    let (none, text) = code(&|it| it.env_remove("GESTA_NATS_URL"));
     assert!(none == Some(2) && text.contains("give `--nats-url` or GESTA_NATS_URL"), "{text}");
-    let (away, text) = code(&|it| drop(it.args(["--nats-url", "nats://localhost:1"])));
+    let (away, text) = code(&|it| it.args(["--nats-url", "nats://localhost:1"]));
     assert!(away == Some(7) && text.contains("nothing answers"), "{text}");
-    let (name, text) =
-        code(&|it| drop(it.env("GESTA_NATS_PREFIX", "a b").args(["--prefix", "a*"])));
-    assert!(name == Some(2) && text.contains("prefix"), "{text}");
+    let (file, text) = code(&|it| it.args(["--nats-ca", "/nowhere"]));
+    assert!(file == Some(1) && text.contains("`/nowhere`"), "{text}");
 }
 
 /// Transactions that did not wait for the disk are undone by the crash: nothing of them may be in the stream.

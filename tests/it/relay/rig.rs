@@ -14,12 +14,12 @@ use tokio::time::timeout;
 use crate::support::{TestDb, TestNats, append_all, resource};
 
 /// Longer than anything takes on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `user:1 did thing:<object>`
-pub(super) fn did(object: impl ToString) -> NewAction {
+pub(super) fn did(object: impl std::fmt::Display) -> NewAction {
     let ctx = Context::new(&resource("user:1"));
-    NewAction::new("did", &ctx).object(&resource(&format!("thing:{}", object.to_string())))
+    NewAction::new("did", &ctx).object(&resource(&format!("thing:{object}")))
 }
 
 /// Appends actions on some objects, in one transaction.
