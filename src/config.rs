@@ -6,7 +6,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::local::{Env, Home, LocalError, Options, Search, Server};
+use crate::local::{
+    Broker, BrokerError, BrokerSearch, Env, Home, LocalError, Options, Search, Server,
+};
+use crate::relay::{self, NatsOptions, StreamSpec, Subjects};
 use crate::store::{ConnectError, Endpoint};
 
 /// A variable of the environment, for the help text and the reference.
@@ -21,7 +24,7 @@ pub struct Key {
 }
 
 /// Every variable that Gesta reads.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 23] = [
     key(
         "GESTA_DATABASE_URL",
         "the database, postgresql://user:password@host:5432/name",
@@ -34,6 +37,16 @@ pub const KEYS: [Key; 13] = [
         "/var/lib/gesta for root, else XDG_DATA_HOME/gesta",
     ),
     key("GESTA_TENANT", "the tenant, 1 to 63 bytes", "default"),
+    key("GESTA_NATS_URL", "NATS, nats:// or tls://user:password@host:4222, commas between", "none"),
+    key("GESTA_NATS_TOKEN", "token to log in to NATS by", "none"),
+    key("GESTA_NATS_NKEY", "file of the nkey's seed to log in to NATS by", "none"),
+    key("GESTA_NATS_CREDENTIALS", "credentials file to log in to NATS by", "none"),
+    key("GESTA_NATS_CA", "PEM file of the authorities to trust for NATS", "the platform's"),
+    key("GESTA_NATS_CERT", "PEM file of the certificate to show NATS", "none"),
+    key("GESTA_NATS_KEY", "PEM file of that certificate's key", "none"),
+    key("GESTA_NATS_PREFIX", "first tokens of all subjects, up to 64 bytes", "act"),
+    key("GESTA_NATS_STREAM", "the stream of JetStream, up to 64 bytes", "GESTA"),
+    key("NATS_BIN", "folder of nats-server", "PATH, the usual places"),
     key("PG_BIN", "folder of PostgreSQL's programs", "PATH, pg_config, the usual places"),
     key("PATH", "where PostgreSQL's programs and git are looked for", "the system's"),
     key("XDG_DATA_HOME", "folder of the user's data", "HOME/.local/share"),
@@ -54,7 +67,7 @@ const fn key(name: &'static str, meaning: &'static str, default: &'static str) -
 pub fn help() -> String {
     let mut text = String::from("Environment:\n");
     for Key { name, meaning, default } in KEYS {
-        let _ = writeln!(text, "  {name:<19} {meaning}; default: {default}");
+        let _ = writeln!(text, "  {name:<22} {meaning}; default: {default}");
     }
     text
 }
@@ -80,6 +93,107 @@ pub struct Environment {
     pub columns: Option<u16>,
     /// `PSQL`.
     pub psql: Option<PathBuf>,
+    /// `NATS_BIN`.
+    pub nats_bin: Option<PathBuf>,
+    /// `GESTA_NATS_…`.
+    pub nats: NatsKeys,
+}
+
+/// What the environment says about NATS.
+#[derive(Clone, Debug, Default)]
+pub struct NatsKeys {
+    /// `GESTA_NATS_URL`.
+    pub url: Option<Secret>,
+    /// `GESTA_NATS_TOKEN`.
+    pub token: Option<Secret>,
+    /// `GESTA_NATS_NKEY`.
+    pub nkey: Option<PathBuf>,
+    /// `GESTA_NATS_CREDENTIALS`.
+    pub credentials: Option<PathBuf>,
+    /// `GESTA_NATS_CA`.
+    pub ca: Option<PathBuf>,
+    /// `GESTA_NATS_CERT`.
+    pub certificate: Option<PathBuf>,
+    /// `GESTA_NATS_KEY`.
+    pub key: Option<PathBuf>,
+    /// `GESTA_NATS_PREFIX`.
+    pub prefix: Option<String>,
+    /// `GESTA_NATS_STREAM`.
+    pub stream: Option<String>,
+}
+
+/// The stream where the environment names none.
+const STREAM: &str = "GESTA";
+
+/// Why it is not clear how NATS is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum NatsKeysError {
+    /// The URL or the login.
+    #[error("the NATS settings are refused")]
+    Connect(#[source] relay::ConnectError),
+    /// Half of a client's certificate.
+    #[error("GESTA_NATS_CERT and GESTA_NATS_KEY belong together; give both, or none")]
+    Half,
+    /// The prefix.
+    #[error("GESTA_NATS_PREFIX is refused")]
+    Prefix(#[source] relay::SubjectError),
+    /// The stream's name.
+    #[error("GESTA_NATS_STREAM is refused")]
+    Stream(#[source] relay::StreamError),
+}
+
+impl NatsKeys {
+    /// How to connect; nothing where no URL is given.
+    ///
+    /// # Errors
+    /// When the URL cannot be read, or there are two ways to log in.
+    pub fn options(&self) -> Result<Option<NatsOptions>, NatsKeysError> {
+        let Some(url) = &self.url else { return Ok(None) };
+        self.options_at(url.reveal()).map_err(NatsKeysError::Connect).and_then(|options| {
+            match (&self.certificate, &self.key) {
+                (Some(certificate), Some(key)) => {
+                    Ok(Some(options.client_certificate(certificate, key)))
+                }
+                (None, None) => Ok(Some(options)),
+                _ => Err(NatsKeysError::Half),
+            }
+        })
+    }
+
+    fn options_at(&self, url: &str) -> Result<NatsOptions, relay::ConnectError> {
+        let mut options = NatsOptions::parse(url)?;
+        if let Some(token) = &self.token {
+            options = options.token(token.reveal())?;
+        }
+        if let Some(path) = &self.nkey {
+            options = options.nkey_file(path)?;
+        }
+        if let Some(path) = &self.credentials {
+            options = options.credentials_file(path)?;
+        }
+        Ok(match &self.ca {
+            Some(path) => options.ca_file(path),
+            None => options,
+        })
+    }
+
+    /// How messages are addressed.
+    ///
+    /// # Errors
+    /// When the prefix cannot be one.
+    pub fn subjects(&self) -> Result<Subjects, NatsKeysError> {
+        let prefix = self.prefix.as_deref().map(str::parse).transpose();
+        Ok(Subjects::new(prefix.map_err(NatsKeysError::Prefix)?.unwrap_or_default()))
+    }
+
+    /// The stream for them, as it is asked for by default.
+    ///
+    /// # Errors
+    /// When the prefix or the name cannot be one.
+    pub fn stream(&self) -> Result<StreamSpec, NatsKeysError> {
+        let name = self.stream.as_deref().unwrap_or(STREAM);
+        StreamSpec::new(name, &self.subjects()?).map_err(NatsKeysError::Stream)
+    }
 }
 
 impl Environment {
@@ -101,6 +215,18 @@ impl Environment {
             },
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             psql: var("PSQL").map(PathBuf::from),
+            nats_bin: var("NATS_BIN").map(PathBuf::from),
+            nats: NatsKeys {
+                url: text("GESTA_NATS_URL").map(Secret),
+                token: text("GESTA_NATS_TOKEN").map(Secret),
+                nkey: var("GESTA_NATS_NKEY").map(PathBuf::from),
+                credentials: var("GESTA_NATS_CREDENTIALS").map(PathBuf::from),
+                ca: var("GESTA_NATS_CA").map(PathBuf::from),
+                certificate: var("GESTA_NATS_CERT").map(PathBuf::from),
+                key: var("GESTA_NATS_KEY").map(PathBuf::from),
+                prefix: text("GESTA_NATS_PREFIX"),
+                stream: text("GESTA_NATS_STREAM"),
+            },
         }
     }
 }
@@ -203,6 +329,15 @@ impl Environment {
     pub async fn start(&self, home: &Home) -> Result<Server, LocalError> {
         Server::start(home, &Options::new(self.search())).await
     }
+
+    /// Starts or joins the private nats-server of a folder, for whoever names no NATS.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub async fn start_broker(&self, home: &Home) -> Result<Broker, BrokerError> {
+        let search = BrokerSearch::new(self.nats_bin.clone(), self.path.clone());
+        Broker::start(home, &search).await
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +382,54 @@ mod tests {
         let wrong = "postgresql://ann:hush@h/a?sslmod=x";
         let error = Place::choose(Some(wrong), None, &environment()).expect_err("a typo");
         assert!(!crate::error::chain(&error).contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn nats_is_read_and_what_does_not_fit_is_refused() {
+        let url = || Some(Secret("nats://h".into()));
+        let keys = NatsKeys { url: url(), prefix: Some("eu.act".into()), ..NatsKeys::default() };
+        assert!(keys.options().is_ok_and(|options| options.is_some()));
+        assert_eq!(keys.subjects().expect("a prefix").all(), ["eu.act.v1.>", "eu.act.v1p.>"]);
+        assert_eq!(keys.stream().expect("a stream").name(), "GESTA");
+        assert!(NatsKeys::default().options().is_ok_and(|options| options.is_none()));
+        let with = |change: fn(&mut NatsKeys)| {
+            let mut keys = NatsKeys { url: url(), ..NatsKeys::default() };
+            change(&mut keys);
+            let error = keys
+                .options()
+                .and(keys.stream().map(|_| None::<NatsOptions>))
+                .expect_err("refused");
+            crate::error::chain(&error)
+        };
+        let login = "the NATS settings are refused: a token and a credentials file are both given";
+        for (change, wanted) in [
+            (
+                (|keys| {
+                    keys.token = Some(Secret("hush".into()));
+                    keys.credentials = Some("x".into());
+                }) as fn(&mut NatsKeys),
+                login,
+            ),
+            (
+                |keys| keys.key = Some("x".into()),
+                "GESTA_NATS_CERT and GESTA_NATS_KEY belong together",
+            ),
+            (
+                |keys| keys.prefix = Some("a b".into()),
+                "GESTA_NATS_PREFIX is refused: `a b` is no prefix",
+            ),
+            (
+                |keys| keys.stream = Some("a.b".into()),
+                "GESTA_NATS_STREAM is refused: `a.b` is no name",
+            ),
+            (
+                |keys| keys.url = Some(Secret("ws://h".into())),
+                "a scheme is neither nats:// nor tls://",
+            ),
+        ] {
+            let text = with(change);
+            assert!(text.contains(wanted) && !text.contains("hush"), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod database;
 mod machine;
+mod nats;
 mod open;
 mod schema;
 mod tracked;
@@ -131,6 +132,7 @@ pub(crate) async fn run(_: Args, session: &Session) -> anyhow::Result<Code> {
         report.out.csv(["check", "state", "found", "fix"])?;
     }
     examine(session, &mut report).await?;
+    report.add(nats::checks(&session.environment.nats).await)?;
     Ok(if report.failed { Code::Error } else { Code::Ok })
 }
 

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use tokio_postgres::error::SqlState;
 
+use crate::config::NatsKeysError;
 use crate::local::LocalError;
 use crate::log::LogError;
+use crate::relay::{self, StreamError};
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
 use crate::stream::{HistoryError, QueryError};
 use crate::track::TrackError;
@@ -87,6 +89,17 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<ConnectError>() {
         return of_connect(error);
     }
+    if let Some(error) = error.downcast_ref::<relay::ConnectError>() {
+        return Some(of_nats(error));
+    }
+    if let Some(StreamError::Timeout { .. }) = error.downcast_ref() {
+        return Some(Code::Connection);
+    }
+    if let Some(NatsKeysError::Half | NatsKeysError::Prefix(_) | NatsKeysError::Stream(_)) =
+        error.downcast_ref()
+    {
+        return Some(Code::Usage);
+    }
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
         return of_database(error);
     }
@@ -136,6 +149,17 @@ fn of_track(error: &TrackError) -> Option<Code> {
         | TrackError::Key { .. }
         | TrackError::Contradiction { .. } => Some(Code::Usage),
         _ => None,
+    }
+}
+
+fn of_nats(error: &relay::ConnectError) -> Code {
+    match error {
+        relay::ConnectError::Url(_) | relay::ConnectError::Login { .. } => Code::Usage,
+        relay::ConnectError::Failed { reason, .. } => match reason {
+            relay::Reason::Refused | relay::Reason::BadKey => Code::Permission,
+            _ => Code::Connection,
+        },
+        _ => Code::Error,
     }
 }
 

@@ -16,7 +16,9 @@ mod follow;
 mod history;
 mod import;
 mod migrate;
+mod nats;
 mod psql;
+mod relay;
 mod layout;
 mod log;
 mod object;
@@ -136,6 +138,9 @@ enum Command {
     /// Count actions: by verb, actor, type, source, outcome and time
     #[command(before_help = stats::EXAMPLES)]
     Stats(stats::Args),
+    /// Publish the log as messages of NATS JetStream
+    #[command(before_help = relay::EXAMPLES)]
+    Relay(Box<relay::Args>),
     /// Bring the schema of a database up to date
     #[command(before_help = migrate::EXAMPLES)]
     Migrate(migrate::Args),
@@ -227,8 +232,12 @@ fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
     runtime.block_on(async {
-        // At psql's prompt Ctrl-C is psql's; an import says how far it has come; a tail has no other end.
-        if matches!(command, Command::Psql(_) | Command::Import(_) | Command::Tail(_)) {
+        // At psql's prompt Ctrl-C is psql's; an import says how far it has come; a tail has no other end; a relay waits for
+        // acknowledgements.
+        if matches!(
+            command,
+            Command::Psql(_) | Command::Import(_) | Command::Tail(_) | Command::Relay(_)
+        ) {
             return run(command, session).await;
         }
         tokio::select! {
@@ -252,6 +261,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Follow(args) => follow::run(args, session).await,
         Command::Feed(args) => feed::run(args, session).await,
         Command::Stats(args) => stats::run(args, session).await,
+        Command::Relay(args) => relay::run(*args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
         Command::Track(args) => track::run(*args, session).await,
         Command::Untrack(args) => track::untrack(args, session).await,

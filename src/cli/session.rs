@@ -27,6 +27,8 @@ pub(crate) enum Role {
     App,
     /// A bulk load, which COPY is open to.
     Import,
+    /// A reader of all tenants that keeps how far it is.
+    Relay,
     /// A reader of all tenants.
     Auditor,
 }
@@ -36,6 +38,7 @@ impl Role {
         match self {
             Self::App => "gesta_app",
             Self::Import => "gesta_import",
+            Self::Relay => "gesta_relay",
             Self::Auditor => "gesta_auditor",
         }
     }

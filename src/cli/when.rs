@@ -62,7 +62,7 @@ impl FromStr for When {
 }
 
 /// A length such as `2h` or `1h30m`.
-fn length_of(text: &str) -> Option<TimeDelta> {
+pub(super) fn length_of(text: &str) -> Option<TimeDelta> {
     let mut total = TimeDelta::zero();
     let mut rest = text;
     while !rest.is_empty() {

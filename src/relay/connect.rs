@@ -3,6 +3,7 @@
 //! Nothing here ever shows a secret: URLs are taken apart at once and kept without user and password, and what cannot be
 //! read is not quoted, since what looks like a host may be half of a password.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use super::subject::Prefix;
 use super::tls;
 use super::url::{self, Login};
+use crate::error::visible;
 
 /// The oldest server that knows what the relay and its consumers ask for. Older ones ignore it without a word.
 pub const SERVER_MIN: (u32, u32) = (2, 10);
@@ -76,7 +78,7 @@ pub enum ConnectError {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// TLS cannot be set up at all.
     #[error("failed to set up TLS for NATS")]
@@ -136,19 +138,25 @@ impl fmt::Display for Reason {
     }
 }
 
-impl From<ConnectErrorKind> for Reason {
-    fn from(kind: ConnectErrorKind) -> Self {
-        match kind {
+impl Reason {
+    fn of(error: &async_nats::ConnectError) -> Self {
+        match error.kind() {
             ConnectErrorKind::Dns => Self::UnknownHost,
             ConnectErrorKind::TimedOut => Self::Timeout,
             ConnectErrorKind::AuthorizationViolation => Self::Refused,
             ConnectErrorKind::Authentication => Self::BadKey,
             ConnectErrorKind::Tls => Self::Tls,
-            ConnectErrorKind::ServerParse
-            | ConnectErrorKind::Io
-            | ConnectErrorKind::MaxReconnects => Self::Unreachable,
+            _ if is_of_tls(error) => Self::Tls,
+            _ => Self::Unreachable,
         }
     }
+}
+
+/// Whether an error of the network is one of TLS, which rustls wraps.
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<io::Error>()?.get_ref())
+        .any(<dyn Error + Send + Sync>::is::<rustls::Error>)
 }
 
 impl NatsOptions {
@@ -278,10 +286,10 @@ impl NatsOptions {
     /// Says what failed and what to check.
     pub async fn connect(&self) -> Result<Client, ConnectError> {
         let client = self.options()?.connect(self.servers.clone()).await.map_err(|source| {
-            let reason = source.kind().into();
+            let reason = Reason::of(&source);
             ConnectError::Failed { servers: self.servers(), reason, source }
         })?;
-        let found = client.server_info().version;
+        let found = visible(&client.server_info().version).into_owned();
         if is_too_old(&found) {
             return Err(ConnectError::TooOld { servers: self.servers(), found });
         }
@@ -343,7 +351,7 @@ fn read(what: &'static str, path: &Path) -> Result<String, ConnectError> {
 pub(super) fn file(
     what: &'static str,
     path: &Path,
-    source: impl std::error::Error + Send + Sync + 'static,
+    source: impl Error + Send + Sync + 'static,
 ) -> ConnectError {
     ConnectError::File { what, path: path.to_owned(), source: Box::new(source) }
 }
@@ -371,7 +379,6 @@ pub(super) fn pause(attempt: usize) -> Duration {
     longest * (1 + u32::from(random[0])) / 256
 }
 
-#[expect(clippy::unused_async, reason = "the signature of the callback")]
 async fn tell(event: Event) {
     match event {
         Event::Connected => tracing::info!("connected to NATS"),

@@ -72,6 +72,8 @@ pub(super) async fn find(
 /// The limits have dropped the last message, and its position with it. What was noted may be a second older.
 async fn dropped(sequence: u64, ledger: &Ledger) -> Result<Cursor, RelayError> {
     let noted = ledger.find().await?.and_then(|noted| noted.place);
+    // A greater number was noted for a stream that has been set back, or made anew, since.
+    let noted = noted.filter(|place| place.sequence <= sequence);
     let place = noted.ok_or(RelayError::Forgotten { sequence })?;
     let position = place.position.parse();
     let position =

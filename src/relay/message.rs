@@ -33,7 +33,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use async_nats::{HeaderMap, HeaderName};
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -302,7 +302,7 @@ fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let exact = headers.get(name);
     let same = |found: &HeaderName| AsRef::<str>::as_ref(found).eq_ignore_ascii_case(name);
     let any = || headers.iter().find(|(found, _)| same(found));
-    exact.or_else(|| any().and_then(|(_, values)| values.first())).map(|value| value.as_str())
+    exact.or_else(|| any().and_then(|(_, values)| values.first())).map(HeaderValue::as_str)
 }
 
 fn is_structured(content_type: &str) -> bool {

@@ -59,7 +59,7 @@ mod url;
 pub use connect::{ConnectError, NatsOptions, Reason, SERVER_MIN};
 pub use error::RelayError;
 pub use ledger::ParkedAction;
-pub use message::{Encoder, Incoming, MessageError, Mode, Outgoing};
+pub use message::{Encoder, Incoming, MessageError, Mode, Outgoing, Parked};
 pub use publish::{PublishError, Publisher};
 pub use run::{News, Relay};
 pub use status::{Lag, RelayStatus, Tip};

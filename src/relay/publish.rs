@@ -42,13 +42,14 @@ pub struct Publisher {
 /// Why publishing stopped. All messages before the one that failed are stored; of the ones after it none is, unless the
 /// connection broke: then look at the stream's tail.
 #[derive(Debug, thiserror::Error)]
-#[error("after {acked} messages: {cause}")]
+#[error("failed to publish after {acked} messages")]
 pub struct PublishError {
     /// How many messages, from the first on, are known to be stored.
     pub acked: usize,
     /// The number of the last message that is known to be stored; what was expected at first, before that.
     pub last_sequence: u64,
     /// What stopped it.
+    #[source]
     pub cause: PublishCause,
 }
 

@@ -226,7 +226,7 @@ impl Relay {
         let ask = async {
             stop.await;
             sender.send_replace(true);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             ended = self.turns(Stop(receiver)) => ended,
@@ -250,7 +250,7 @@ impl Relay {
                     self.failed(error, &mut memory)?
                 }
             };
-            self.learn(ended, &mut memory);
+            self.learn(&ended, &mut memory);
             tokio::select! {
                 () = stop.asked() => break,
                 () = sleep(pause(memory.failures)) => {}
@@ -338,8 +338,8 @@ impl Relay {
         Ok(Ended::Failed)
     }
 
-    fn learn(&self, ended: Ended, memory: &mut Memory) {
-        match ended {
+    fn learn(&self, ended: &Ended, memory: &mut Memory) {
+        match *ended {
             Ended::Overtaken => self.tell(&News::Overtaken),
             Ended::Doubled { id, sequence } => memory.trust = Trust::Doubled { id, sequence },
             Ended::Foreign => memory.trust = Trust::Foreign,

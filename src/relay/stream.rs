@@ -261,20 +261,34 @@ impl StreamSpec {
     /// # Errors
     /// [`StreamError::Differs`] names each field; what the broker refuses.
     pub async fn open(&self, jet_stream: &Context) -> Result<Stream, StreamError> {
-        let stream = match jet_stream.get_stream(&self.name).await {
-            Ok(stream) => stream,
+        match self.find(jet_stream).await? {
+            Some(stream) => Ok(stream),
+            None => self.check(self.create(jet_stream).await?),
+        }
+    }
+
+    /// Finds the stream, and makes sure that it is what is asked for; nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`StreamSpec::open`].
+    pub async fn find(&self, jet_stream: &Context) -> Result<Option<Stream>, StreamError> {
+        match jet_stream.get_stream(&self.name).await {
+            Ok(stream) => self.check(stream).map(Some),
             Err(error) => match error.kind() {
                 GetStreamErrorKind::JetStream(refusal)
                     if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                 {
-                    self.create(jet_stream).await?
+                    Ok(None)
                 }
                 GetStreamErrorKind::JetStream(refusal) if is_disabled(refusal.error_code()) => {
-                    return Err(StreamError::NoJetStream);
+                    Err(StreamError::NoJetStream)
                 }
-                _ => return Err(self.failed("look for", error)),
+                _ => Err(self.failed("look for", error)),
             },
-        };
+        }
+    }
+
+    fn check(&self, stream: Stream) -> Result<Stream, StreamError> {
         let differences = compare(&self.config(), &stream.cached_info().config);
         if differences.0.is_empty() {
             return Ok(stream);
@@ -348,7 +362,12 @@ pub async fn tail(stream: &Stream) -> Result<Tail, StreamError> {
     let message = match stream.get_raw_message(sequence).await {
         Ok(message) => message,
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
-            return Ok(Tail::Dropped { sequence });
+            // Dropped by the limits, or the broker was set back meanwhile and the stream ends elsewhere.
+            let state = stream.get_info().await.map_err(look)?.state;
+            if state.messages == 0 && state.last_sequence == sequence {
+                return Ok(Tail::Dropped { sequence });
+            }
+            return Err(failed("read the last message of", name, error));
         }
         Err(error) => return Err(failed("read the last message of", name, error)),
     };

@@ -224,7 +224,7 @@ impl Subjects {
         let object = action.object.as_ref().map(|object| &object.resource);
         let mut filter =
             self.filter(Tree::of(&action.audience)).tenant(&action.tenant).verb(&action.verb);
-        filter.object = Some(object.cloned());
+        filter.object = object.cloned().map_or(Wanted::Nothing, Wanted::Object);
         filter.to_string()
     }
 
@@ -256,7 +256,10 @@ impl Subjects {
             tenant: unescape(tenant).ok_or_else(escape("tenant"))?,
             lane: lane.ok_or_else(form)?,
             verb: unescape(verb).ok_or_else(escape("verb"))?,
-            object_type: optional(kind).ok_or_else(escape("object type"))?,
+            object_type: match kind {
+                NOTHING => None,
+                kind => Some(unescape(kind).ok_or_else(escape("object type"))?),
+            },
             object_id: Id::parse(id).ok_or_else(escape("object id"))?,
         })
     }
@@ -326,8 +329,17 @@ pub struct Filter {
     lane: Option<Lane>,
     kind: Option<String>,
     verb: Option<String>,
-    /// `Some(None)` is what has no object.
-    object: Option<Option<ResourceRef>>,
+    object: Wanted,
+}
+
+/// Which objects a filter is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+enum Wanted {
+    #[default]
+    Any,
+    /// No object at all.
+    Nothing,
+    Object(ResourceRef),
 }
 
 impl Filter {
@@ -362,7 +374,7 @@ impl Filter {
     /// On one object.
     #[must_use]
     pub fn object(mut self, object: &ResourceRef) -> Self {
-        self.object = Some(Some(object.clone()));
+        self.object = Wanted::Object(object.clone());
         self
     }
 
@@ -378,7 +390,20 @@ impl Filter {
             && self.lane.is_none_or(|lane| lane == Lane::of(&action.tenant, object))
             && is(&self.kind, object.map_or("", |object| object.kind.as_str()))
             && is(&self.verb, &action.verb)
-            && self.object.as_ref().is_none_or(|wanted| wanted.as_ref() == object)
+            && match &self.object {
+                Wanted::Any => true,
+                Wanted::Nothing => object.is_none(),
+                Wanted::Object(wanted) => object == Some(wanted),
+            }
+    }
+
+    fn lane_of_object(&self) -> Option<Lane> {
+        let tenant = self.tenant.as_ref()?;
+        match &self.object {
+            Wanted::Any => None,
+            Wanted::Nothing => Some(Lane::of(tenant, None)),
+            Wanted::Object(object) => Some(Lane::of(tenant, Some(object))),
+        }
     }
 }
 
@@ -387,24 +412,22 @@ impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.", self.subjects.prefix, self.tree.token())?;
         write_token(f, self.tenant.as_ref().map(Tenant::as_str))?;
-        let object = self.object.as_ref().map(Option::as_ref);
-        let lane = self.lane.or_else(|| Some(Lane::of(self.tenant.as_ref()?, object?)));
-        match lane {
+        match self.lane.or_else(|| self.lane_of_object()) {
             Some(lane) => write!(f, ".{lane}.")?,
             None => f.write_str(".*.")?,
         }
-        match object {
-            Some(None) => f.write_str(NOTHING)?,
-            Some(Some(object)) => write_token(f, Some(object.kind.as_str()))?,
-            None => write_token(f, self.kind.as_deref())?,
+        match &self.object {
+            Wanted::Any => write_token(f, self.kind.as_deref())?,
+            Wanted::Nothing => f.write_str(NOTHING)?,
+            Wanted::Object(object) => escape(f, object.kind.as_str())?,
         }
         f.write_char('.')?;
         write_token(f, self.verb.as_deref())?;
         f.write_char('.')?;
-        match (object, self.subjects.ids) {
-            (None, _) => f.write_char('*'),
-            (Some(None), _) | (_, Ids::LeftOut) => f.write_str(NOTHING),
-            (Some(Some(object)), Ids::InSubject) => write_id(f, object.id.as_str()),
+        match (&self.object, self.subjects.ids) {
+            (Wanted::Any, _) => f.write_char('*'),
+            (Wanted::Nothing, _) | (_, Ids::LeftOut) => f.write_str(NOTHING),
+            (Wanted::Object(object), Ids::InSubject) => write_id(f, object.id.as_str()),
         }
     }
 }
@@ -452,10 +475,6 @@ fn unescape(token: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
-}
-
-fn optional(token: &str) -> Option<Option<String>> {
-    if token == NOTHING { Some(None) } else { unescape(token).map(Some) }
 }
 
 #[cfg(test)]

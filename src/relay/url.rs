@@ -124,16 +124,13 @@ fn percent_decode(text: &str) -> Result<String, ConnectError> {
 mod tests {
     use super::*;
 
-    fn password(user: &str, password: &str) -> Option<Login> {
-        Some(Login::Password { user: user.into(), password: password.into() })
-    }
-
     #[test]
     fn lists_are_read_and_secrets_taken_out() {
         let given = parse("nats://ann:p%40ss%2Fw%2C%25@a:4223, tls://b,c").expect("a list");
         let servers: Vec<_> = given.servers.iter().map(ServerAddr::as_url_str).collect();
         assert_eq!(servers, ["nats://a:4223", "tls://b", "nats://c"]);
-        assert!(given.login == password("ann", "p@ss/w,%") && given.tls);
+        let login = Login::Password { user: "ann".into(), password: "p@ss/w,%".into() };
+        assert!(given.login == Some(login) && given.tls);
         let token = parse("nats://s3cret@[::1]:4222/").expect("a token");
         assert!(token.login == Some(Login::Token("s3cret".into())) && !token.tls);
     }

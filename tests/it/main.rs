@@ -29,6 +29,8 @@ mod plans;
 
 mod log;
 #[cfg(feature = "nats")]
+mod broker;
+#[cfg(feature = "nats")]
 mod relay;
 #[cfg(feature = "nats")]
 mod consumers;

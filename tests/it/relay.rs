@@ -1,9 +1,17 @@
 //! Messages to a real nats-server: subjects, the stream, publishing, logging in, and what a fenced user cannot reach.
 
+#[cfg(feature = "cli")]
+mod chaos;
 mod connect;
 mod fence;
 mod message;
+#[cfg(feature = "cli")]
+mod process;
 mod publish;
+mod faults;
+mod restored;
+mod rig;
+mod run;
 mod stream;
 
 use gesta::Action;
@@ -16,7 +24,7 @@ fn action(number: u64) -> Action {
 
 /// The same on another issue.
 fn action_of(number: u64, object: &str) -> Action {
-    action_from(json!({
+    action_from(&json!({
         "id": format!("01a1f944-dc8b-774c-8000-{number:012}"),
         "actor": { "type": "user", "id": "ann" },
         "object": { "type": "issue", "id": object, "name": "Crash on save" },
@@ -24,7 +32,7 @@ fn action_of(number: u64, object: &str) -> Action {
 }
 
 /// An action of whose JSON form only some keys matter.
-fn action_from(given: serde_json::Value) -> Action {
+fn action_from(given: &serde_json::Value) -> Action {
     let mut form = json!({
         "id": "01a1f944-dc8b-774c-8000-000000000000", "tenant": "acme", "verb": "close",
         "actor": { "type": "user", "id": "ann", "name": "Ann" },

@@ -45,7 +45,7 @@ fn encoded(action: &Action, mode: Mode) -> Outgoing {
 }
 
 fn header<'a>(message: &'a Outgoing, name: &str) -> Option<&'a str> {
-    message.headers.get(name).map(|value| value.as_str())
+    message.headers.get(name).map(HeaderValue::as_str)
 }
 
 proptest! {

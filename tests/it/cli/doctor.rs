@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::program::{Gesta, json_lines};
-use crate::support::{TestDb, bare_database, database};
+use crate::support::{TestDb, bare_database, database, nats};
 
 /// The checks that are not in order. The server of the tests does without fsync, and the doctor notices.
 fn wrong(db: &TestDb) -> Vec<(String, String)> {
@@ -68,4 +68,52 @@ async fn action_of_the_far_future_is_noticed() {
     Gesta::on(&db).ok(&["emit", "x", "--actor", "u:1", "--at", "9999-12-31"]);
     let found = wrong(&db);
     assert!(found.len() == 1 && found[0].0 == "future", "{found:?}");
+}
+
+/// What is said of NATS: state and text of each check.
+fn nats_checks(gesta: &Gesta) -> Vec<(String, String)> {
+    let ended = gesta.run(&["doctor", "-o", "jsonl"]);
+    let checks = json_lines(&ended.stdout);
+    let ours = checks.iter().filter(|check| check["check"] == "nats" || check["check"] == "stream");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    ours.map(|check| (text(&check["state"]), text(&check["found"]))).collect()
+}
+
+#[tokio::test]
+async fn nats_is_looked_at_where_it_is_used() {
+    let (db, nats) = (database().await, nats().await);
+    let name = nats.spec.name().to_owned();
+    let gesta = |url: &str| {
+        let gesta = Gesta::on(&db).env("GESTA_NATS_URL", url).env("GESTA_NATS_STREAM", &name);
+        gesta.env("GESTA_NATS_PREFIX", &name)
+    };
+    assert_eq!(nats_checks(&Gesta::on(&db)), []);
+    let found = nats_checks(&gesta(nats.url()));
+    assert!(found[0].0 == "ok" && found[0].1.starts_with("version 2."), "{found:?}");
+    assert_eq!(found[1], ("warn".into(), format!("`{name}` is not there")));
+    nats.spec.open(&nats.jet_stream).await.expect("made");
+    let found = nats_checks(&gesta(nats.url()));
+    assert_eq!(found[1], ("ok".into(), format!("`{name}` is as asked for, and empty")));
+    let found = nats_checks(&gesta(nats.url()).env("GESTA_NATS_PREFIX", "other"));
+    assert!(
+        found[1].0 == "fail" && found[1].1.contains("subjects: asked for [\"other.v1.>"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn nats_that_cannot_be_used_is_a_failure_without_the_secret() {
+    let db = database().await;
+    for (name, value, wanted) in [
+        ("GESTA_NATS_URL", "nats://ann:hush@127.0.0.1:1", "nothing answers as NATS does"),
+        ("GESTA_NATS_URL", "ws://ann:hush@h", "a scheme is neither nats:// nor tls://"),
+        ("GESTA_NATS_STREAM", "a.b", "GESTA_NATS_STREAM is refused"),
+    ] {
+        let gesta =
+            Gesta::on(&db).env("GESTA_NATS_URL", "nats://ann:hush@127.0.0.1:1").env(name, value);
+        let found = nats_checks(&gesta);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0 == "fail" && found[0].1.contains(wanted), "{found:?}");
+        assert!(!found[0].1.contains("hush"), "{found:?}");
+    }
 }

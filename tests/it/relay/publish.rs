@@ -98,7 +98,8 @@ async fn message_that_is_too_large_is_told_and_what_was_before_it_is_stored() {
     all[3] = nats.encoder.encode(&action_of(3, &"x".repeat(2_000)), "at-3").expect("a message");
     let error = publisher.publish(all, 0).await.expect_err("too large");
     assert_eq!((error.acked, error.last_sequence), (3, 3));
-    let text = error.to_string();
+    let text = gesta::error::chain(&error);
+    assert!(text.starts_with("failed to publish after 3 messages: action 01a1f944"), "{text}");
     assert!(text.contains("bytes, but the broker takes 3840; raise `max_payload`"), "{text}");
     assert_eq!(stored_positions(&stream).await, positions(0..3));
     // It is left out, and the rest goes on.

@@ -22,15 +22,15 @@ async fn refused(nats: &TestNats, spec: &StreamSpec) -> String {
 #[tokio::test]
 async fn stream_is_made_as_asked_and_found_again() {
     let nats = nats().await;
-    let spec = nats.spec.clone().max_age(Duration::from_secs(60)).max_bytes(1 << 20);
+    let spec = nats.spec.clone().max_age(Duration::from_mins(1)).max_bytes(1 << 20);
     let made = spec.open(&nats.jet_stream).await.expect("made");
     let found = spec.open(&nats.jet_stream).await.expect("found");
     assert_eq!(made.cached_info().created, found.cached_info().created);
     let config = config(&nats).await;
     assert_eq!(config.subjects, nats.subjects().all());
-    assert_eq!((config.max_age, config.max_bytes), (Duration::from_secs(60), 1 << 20));
+    assert_eq!((config.max_age, config.max_bytes), (Duration::from_mins(1), 1 << 20));
     // The server allows no window that is longer than the age.
-    assert_eq!(config.duplicate_window, Duration::from_secs(60));
+    assert_eq!(config.duplicate_window, Duration::from_mins(1));
     assert!(config.deny_delete && config.deny_purge && !config.allow_rollup);
 }
 
@@ -53,6 +53,9 @@ async fn stream_that_differs_is_named_field_by_field_and_left_as_it_is() {
     assert_eq!(config(&nats).await, before);
 }
 
+/// What somebody else might have asked for.
+type Change = Box<dyn Fn(&mut Config)>;
+
 /// Each of these would break a promise of the relay.
 #[tokio::test]
 async fn every_field_that_matters_is_compared() {
@@ -62,7 +65,6 @@ async fn every_field_that_matters_is_compared() {
         destination: "public.>".into(),
         headers_only: false,
     };
-    type Change = Box<dyn Fn(&mut Config)>;
     let changes: [(&str, Change); 12] = [
         ("subjects", Box::new(|it| it.subjects.push("more.>".into()))),
         (

@@ -29,6 +29,12 @@ pub(crate) async fn bare_database() -> TestDb {
     create(cluster().await, "TEMPLATE template0").await
 }
 
+/// Makes a copy of a test's database, to which nobody may be connected.
+#[cfg(feature = "nats")]
+pub(crate) async fn copy(db: &TestDb) -> TestDb {
+    create(db.cluster, &format!("TEMPLATE {}", db.name)).await
+}
+
 async fn create(cluster: &'static Cluster, how: &str) -> TestDb {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).expect("random bytes");
@@ -93,7 +99,7 @@ impl Drop for TestDb {
     }
 }
 
-fn url(config: &Config) -> String {
+pub(super) fn url(config: &Config) -> String {
     let part = |text: &str| percent_encoded(text.as_bytes());
     let mut url = format!("postgresql://{}", part(config.get_user().unwrap_or_default()));
     if let Some(password) = config.get_password() {

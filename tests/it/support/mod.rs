@@ -18,14 +18,16 @@ mod relay;
 mod store;
 
 pub(crate) use check::{check_log, check_log_with_savepoints, problems};
+#[cfg(feature = "nats")]
+pub(crate) use database::copy;
 pub(crate) use database::{TestDb, bare_database, database};
 #[cfg(feature = "cli")]
 pub(crate) use home::OwnHome;
 #[cfg(feature = "nats")]
-pub(crate) use nats::{TestNats, nats};
+pub(crate) use nats::{TestNats, nats, program as nats_program};
 pub(crate) use own::OwnCluster;
 #[cfg(feature = "nats")]
-pub(crate) use own_nats::OwnNats;
+pub(crate) use own_nats::{OwnNats, copy_folder};
 pub(crate) use property::holds;
 #[cfg(feature = "nats")]
 pub(crate) use relay::relay;

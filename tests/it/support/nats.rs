@@ -32,9 +32,12 @@ struct Shared {
 
 /// A connection, a stream's name and a prefix for one test. The stream is not there yet.
 pub(crate) async fn nats() -> TestNats {
+    TestNats::on(&shared().await.url, &format!("test_{}", random())).await
+}
+
+async fn shared() -> &'static Shared {
     static SHARED: OnceCell<Shared> = OnceCell::const_new();
-    let url = &SHARED.get_or_init(Shared::start).await.url;
-    TestNats::on(url, &format!("test_{}", random())).await
+    SHARED.get_or_init(Shared::start).await
 }
 
 impl TestNats {
@@ -71,7 +74,7 @@ impl Shared {
             let url = url.into_string().expect("TEST_NATS_URL is the URL of a NATS server");
             return Self { url, _broker: None };
         }
-        let program = program().await;
+        let program = find_program().await;
         let dir = place_of("gesta-test-nats").0;
         let search = search(program.parent().map(Path::to_owned));
         let broker = match Broker::start(&Home::at(&dir), &search).await {
@@ -99,6 +102,12 @@ fn running_file(run: &Path) -> PathBuf {
 
 /// A nats-server that every user of this machine can run, downloaded once for many runs.
 pub(crate) async fn program() -> PathBuf {
+    // Whoever starts the common server sees to it that the folder of the run is swept.
+    shared().await;
+    find_program().await
+}
+
+async fn find_program() -> PathBuf {
     static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
     let find = async || {
         let dir = place_of("gesta-test-nats").0;

@@ -29,6 +29,12 @@ impl OwnCluster {
         self.server.config(role, dbname)
     }
 
+    /// The same as an URL, for programs.
+    #[cfg(feature = "nats")]
+    pub(crate) fn url(&self, role: &str, dbname: &str) -> String {
+        super::database::url(&self.config(role, dbname))
+    }
+
     /// Connects as somebody.
     pub(crate) async fn connect(&self, role: &str, dbname: &str) -> Client {
         connect(&self.config(role, dbname)).await

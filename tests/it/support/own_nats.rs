@@ -106,3 +106,17 @@ fn wait_for_port(dir: &Path, server: Pid) -> u16 {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Copies a store, whose server does not run.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! How fast is the relay? Catching up stands beside raw windowed publishing of the same bytes to the same broker; then the way
+//! from a commit to a consumer, and what the writers pay for it, all in the same process.
+//!
+//! `cargo bench --bench relay [-- PART…]`, where a part is `catch-up`, `latency` or `writers`. The servers are private and
+//! durable, unless `GESTA_BENCH_URL` names a PostgreSQL as a superuser.
+#![expect(clippy::expect_used, reason = "a bench ends at the first failure")]
+
+mod support;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::message::PublishMessage;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use gesta::local::{Broker, BrokerSearch, Home};
+use gesta::relay::bell::ring_for;
+use gesta::relay::{Encoder, NatsOptions, News, Relay, StreamSpec, Subjects};
+use gesta::{ActionId, Context, NewAction, ResourceRef, Store};
+use support::{Bench, median};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// How often each figure is taken; the two sides take turns.
+const ROUNDS: usize = 3;
+/// Actions that are caught up with.
+const BACKLOG: usize = 50_000;
+/// How long commits are made for a figure.
+const WINDOW: Duration = Duration::from_secs(4);
+/// Connections that commit.
+const WRITERS: u32 = 16;
+/// Acknowledgements under way, as the relay has them.
+const IN_FLIGHT: usize = 1_000;
+
+fn main() {
+    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|given| given == part);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let place = Place::start().await;
+        if wanted("catch-up") {
+            catch_up(&place).await;
+        }
+        if wanted("latency") {
+            latency(&place).await;
+        }
+        if wanted("writers") {
+            writers(&place).await;
+        }
+        let Place { bench, broker, .. } = place;
+        bench.end().await;
+        broker.stop().await.expect("stopped");
+    });
+}
+
+/// A database, a broker and a relay between them.
+struct Place {
+    bench: Bench,
+    broker: Broker,
+    _dir: tempfile::TempDir,
+    client: async_nats::Client,
+    relay: Relay,
+    store: Store,
+    spec: StreamSpec,
+}
+
+impl Place {
+    async fn start() -> Self {
+        let bench = Bench::start().await;
+        let dir = tempfile::tempdir().expect("a folder");
+        let search = BrokerSearch::new(
+            std::env::var_os("NATS_BIN").map(Into::into),
+            std::env::var_os("PATH").unwrap_or_default(),
+        );
+        let home = Home::at(dir.path().join("home"));
+        let broker = Broker::start(&home, &search).await.expect("a private nats-server");
+        let options = NatsOptions::parse(broker.url()).expect("a URL");
+        let client = options.connect().await.expect("connected");
+        let subjects = Subjects::default();
+        let spec = StreamSpec::new("BENCH", &subjects).expect("a name");
+        // A connection of its own, as a process of its own has it.
+        let own = options.connect().await.expect("connected");
+        let pool = bench.pool("gesta_relay", 4);
+        let relay = Relay::new(&pool, own, spec.clone(), Encoder::new(subjects));
+        let store = bench.store("gesta_app", WRITERS as usize);
+        Self { bench, broker, _dir: dir, client, relay, store, spec }
+    }
+
+    fn relaying(&self) -> Relaying {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (sender, caught_up) = watch::channel(false);
+        let relay = self.relay.clone().told(move |news| {
+            if matches!(news, News::CaughtUp { .. }) {
+                sender.send_replace(true);
+            }
+        });
+        let asked = async {
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(async move { relay.run(asked).await.expect("it runs") });
+        Relaying { task, stop, caught_up }
+    }
+}
+
+/// A relay at work.
+struct Relaying {
+    task: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    caught_up: watch::Receiver<bool>,
+}
+
+impl Relaying {
+    async fn until_caught_up(&mut self) {
+        self.caught_up.wait_for(|it| *it).await.expect("it runs");
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).expect("it runs");
+        self.task.await.expect("it ends");
+    }
+}
+
+/// An action with the shape of the git histories.
+fn action(n: u64) -> NewAction {
+    let spread = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let actor = ResourceRef::new("user", format!("{:016x}", spread % 1000)).expect("valid");
+    let object = format!("rails/rails:activesupport/test/cases/part_{}/test_{spread}.rb", n % 97);
+    NewAction::new("updated", &Context::new(&actor.named(format!("Somebody {}", spread % 1000))))
+        .object(&ResourceRef::new("file", object).expect("valid"))
+        .target(
+            &ResourceRef::new("repository", format!("rails/rails_{}", spread % 5)).expect("valid"),
+        )
+        .data(serde_json::json!({
+            "subject": format!("Merge pull request #{n} from somebody/some_branch"),
+            "recorded_at": "2017-02-20T20:07:35Z"
+        }))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
+fn per_second(count: usize, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+async fn catch_up(place: &Place) {
+    for first in (0..BACKLOG as u64).step_by(1_000) {
+        let mut client = place.store.client().await.expect("a connection");
+        let tx = client.transaction().await.expect("begun");
+        let actions = (first..first + 1_000).map(action).collect();
+        let _ = place.store.append_all(&tx, actions).await.expect("appended");
+        tx.commit().await.expect("committed");
+    }
+    let admin = place.bench.admin().await;
+    admin.batch_execute("VACUUM (ANALYZE) gesta.action").await.expect("analysed");
+    let (mut ours, mut raw, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        place.relay.rebuild().await.expect("an empty stream");
+        let began = Instant::now();
+        let mut relaying = place.relaying();
+        relaying.until_caught_up().await;
+        ours.push(per_second(BACKLOG, began.elapsed()));
+        relaying.stop().await;
+        if messages.is_empty() {
+            messages = stored(place).await;
+        }
+        place.relay.rebuild().await.expect("an empty stream");
+        let given = messages.clone();
+        let began = Instant::now();
+        publish(place, given).await;
+        raw.push(per_second(BACKLOG, began.elapsed()));
+    }
+    place.relay.rebuild().await.expect("an empty stream");
+    let (ours, raw) = (median(ours), median(raw));
+    println!("{:<44} {:>12} {:>12} {:>8}", "messages a second", "relay", "raw publish", "ratio");
+    println!("{:<44} {ours:>12.0} {raw:>12.0} {:>8.2}\n", "catching up with 50,000", ours / raw);
+}
+
+type Message = (String, HeaderMap, Bytes);
+
+/// The relay's messages, to be published again byte by byte.
+async fn stored(place: &Place) -> Vec<Message> {
+    let jet_stream = async_nats::jetstream::new(place.client.clone());
+    let stream = jet_stream.get_stream(place.spec.name()).await.expect("the stream");
+    let consumer = stream.create_consumer(OrderedConfig::default()).await.expect("a consumer");
+    let messages = consumer.messages().await.expect("messages").take(BACKLOG);
+    messages
+        .map(|message| {
+            let message = message.expect("a message").message;
+            let headers = message.headers.unwrap_or_default();
+            (message.subject.to_string(), headers, message.payload)
+        })
+        .collect()
+        .await
+}
+
+/// What a program does that only publishes: a window of acknowledgements, no fence.
+async fn publish(place: &Place, messages: Vec<Message>) {
+    let jet_stream = ContextBuilder::new().build(place.client.clone());
+    let mut under_way = VecDeque::new();
+    for (subject, headers, payload) in messages {
+        let message = PublishMessage::build().headers(headers).payload(payload);
+        under_way.push_back(jet_stream.send_publish(subject, message).await.expect("sent"));
+        if under_way.len() >= IN_FLIGHT {
+            under_way.pop_front().expect("one").await.expect("stored");
+        }
+    }
+    for ack in under_way {
+        ack.await.expect("stored");
+    }
+}
+
+/// When each action was committed, and how long its transaction took.
+#[derive(Default)]
+struct Commits {
+    at: HashMap<ActionId, Instant>,
+    took: Vec<Duration>,
+}
+
+/// Commits for a while, so many a second, or as many as go.
+async fn commit(place: &Place, rate: Option<u32>) -> Commits {
+    let all = Arc::new(Mutex::new(Commits::default()));
+    let until = Instant::now() + WINDOW;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|n| {
+            let (store, all) = (place.store.clone(), Arc::clone(&all));
+            tokio::spawn(async move { write(&store, n, rate, until, &all).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("it ends");
+    }
+    std::mem::take(&mut *all.lock().expect("no panic"))
+}
+
+async fn write(store: &Store, n: u32, rate: Option<u32>, until: Instant, all: &Mutex<Commits>) {
+    let period = rate.map(|rate| Duration::from_secs(1) * WRITERS / rate);
+    let mut client = store.client().await.expect("a connection");
+    // They do not all commit at the same moment.
+    let mut next = Instant::now() + period.unwrap_or_default() * n / WRITERS;
+    let mut own = Commits::default();
+    let mut number = u64::from(n) << 32;
+    while Instant::now() < until {
+        if let Some(period) = period {
+            tokio::time::sleep_until(next.into()).await;
+            next += period;
+        }
+        number += 1;
+        let began = Instant::now();
+        let tx = client.transaction().await.expect("begun");
+        let receipt = store.append(&tx, action(number)).await.expect("appended");
+        tx.commit().await.expect("committed");
+        own.took.push(began.elapsed());
+        own.at.insert(receipt.id(), Instant::now());
+        store.bell().ring();
+    }
+    let mut all = all.lock().expect("no panic");
+    all.at.extend(own.at);
+    all.took.append(&mut own.took);
+}
+
+/// Notes when each message comes, until it is dropped.
+async fn consume(place: &Place) -> (JoinHandle<()>, Arc<Mutex<HashMap<ActionId, Instant>>>) {
+    let jet_stream = async_nats::jetstream::new(place.client.clone());
+    let stream = jet_stream.get_stream(place.spec.name()).await.expect("the stream");
+    let config = OrderedConfig {
+        deliver_policy: async_nats::jetstream::consumer::DeliverPolicy::New,
+        ..OrderedConfig::default()
+    };
+    let consumer = stream.create_consumer(config).await.expect("a consumer");
+    let mut messages = consumer.messages().await.expect("messages");
+    let seen = Arc::new(Mutex::new(HashMap::new()));
+    let note = Arc::clone(&seen);
+    let task = tokio::spawn(async move {
+        while let Some(message) = messages.next().await {
+            let message = message.expect("a message");
+            let now = Instant::now();
+            let id = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id"));
+            let id = id.and_then(|id| id.as_str().parse().ok()).expect("an id");
+            note.lock().expect("no panic").insert(id, now);
+        }
+    });
+    (task, seen)
+}
+
+fn percentile(sorted: &[Duration], p: usize) -> Duration {
+    sorted[(sorted.len() - 1) * p / 100]
+}
+
+async fn latency(place: &Place) {
+    println!(
+        "{:<44} {:>12} {:>12} {:>12}",
+        "from the commit to a consumer", "commits/s", "p50", "p99"
+    );
+    for (rate, bell) in
+        [(Some(200), false), (Some(1_000), false), (Some(1_000), true), (None, false)]
+    {
+        let mut relaying = place.relaying();
+        relaying.until_caught_up().await;
+        let (consumer, seen) = consume(place).await;
+        let (store, client) = (place.store.clone(), place.client.clone());
+        let ringing = bell.then(|| {
+            tokio::spawn(async move { ring_for(store.bell(), &client, &Subjects::default()).await })
+        });
+        let commits = commit(place, rate).await;
+        let mut waits = Vec::new();
+        for (id, at) in &commits.at {
+            let seen = loop {
+                let found = seen.lock().expect("no panic").get(id).copied();
+                match found {
+                    Some(seen) => break seen,
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            };
+            waits.push(seen.saturating_duration_since(*at));
+        }
+        waits.sort();
+        let name = match (rate, bell) {
+            (Some(rate), false) => format!("{rate} commits a second"),
+            (Some(rate), true) => format!("{rate} commits a second, with a bell"),
+            (None, _) => "as many commits as go".to_owned(),
+        };
+        let (p50, p99) = (percentile(&waits, 50), percentile(&waits, 99));
+        let rate = per_second(waits.len(), WINDOW);
+        println!("{name:<44} {rate:>12.0} {:>12} {:>12}", ms(p50), ms(p99));
+        if let Some(task) = ringing {
+            task.abort();
+        }
+        consumer.abort();
+        relaying.stop().await;
+    }
+    println!();
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
+}
+
+/// The middle transaction of a writer at 1,000 commits a second, without and with a relay, in turn.
+async fn writers(place: &Place) {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        without.push(middle(commit(place, Some(1_000)).await));
+        let mut relaying = place.relaying();
+        relaying.until_caught_up().await;
+        with.push(middle(commit(place, Some(1_000)).await));
+        relaying.stop().await;
+    }
+    let (without, with) = (median(without), median(with));
+    println!(
+        "{:<44} {:>12} {:>12} {:>8}",
+        "a transaction, p50, milliseconds", "relay", "no relay", "ratio"
+    );
+    println!(
+        "{:<44} {with:>12.2} {without:>12.2} {:>8.2}",
+        "1000 commits a second",
+        with / without
+    );
+}
+
+fn middle(mut commits: Commits) -> f64 {
+    commits.took.sort();
+    percentile(&commits.took, 50).as_secs_f64() * 1_000.0
+}

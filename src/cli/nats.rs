@@ -1,0 +1,154 @@
+//! Flags of the commands that talk to NATS: where it is, how to get in, which stream.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::exit::Told;
+use super::say;
+use super::session::Session;
+use super::when;
+use crate::config::{NatsKeys, Place, Secret};
+use crate::local::Broker;
+use crate::relay::{Encoder, Ids, Mode, NatsOptions, StreamSpec, Subjects};
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "NATS")]
+pub(crate) struct NatsArgs {
+    #[arg(long, value_name = "URL")]
+    #[arg(help = "Servers, with commas between [env: GESTA_NATS_URL; default: a private one]")]
+    nats_url: Option<String>,
+    #[arg(long, value_name = "FILE", conflicts_with = "nats_nkey")]
+    #[arg(help = "Credentials of the user, as nsc writes them [env: GESTA_NATS_CREDENTIALS]")]
+    nats_credentials: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    #[arg(help = "Seed of the user's nkey [env: GESTA_NATS_NKEY]")]
+    nats_nkey: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    #[arg(help = "Authorities that the server's certificate must be of [env: GESTA_NATS_CA]")]
+    nats_ca: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "nats_key")]
+    #[arg(help = "Certificate to show the server [env: GESTA_NATS_CERT]")]
+    nats_cert: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "nats_cert")]
+    #[arg(help = "Its key [env: GESTA_NATS_KEY]")]
+    nats_key: Option<PathBuf>,
+    #[arg(long, value_name = "NAME")]
+    #[arg(help = "The stream [env: GESTA_NATS_STREAM; default: GESTA]")]
+    stream: Option<String>,
+    #[arg(long, value_name = "PREFIX")]
+    #[arg(help = "First tokens of all subjects [env: GESTA_NATS_PREFIX; default: act]")]
+    prefix: Option<String>,
+}
+
+/// What the stream is like where it is made, and must be like where it is there.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Stream")]
+pub(crate) struct StreamArgs {
+    /// How long messages are kept, such as 12h, 7d; 0s for ever
+    #[arg(long, value_name = "TIME", value_parser = length, default_value = "7d")]
+    max_age: Duration,
+    /// How many bytes are kept; the oldest messages go first [default: all that the broker has]
+    #[arg(long, value_name = "BYTES")]
+    max_bytes: Option<u64>,
+    /// On how many servers of a cluster each message is kept: 1, 3 or 5
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    replicas: usize,
+    /// How long the broker recognises a message that comes twice
+    #[arg(long, value_name = "TIME", value_parser = length, default_value = "2m")]
+    duplicate_window: Duration,
+    /// Leave ids out of subjects: a million distinct subjects cost the broker some 300 MB of memory
+    #[arg(long)]
+    without_ids: bool,
+    /// Write messages as CloudEvents in JSON, rather than as actions with headers
+    #[arg(long)]
+    structured: bool,
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let wrong = || {
+        format!(
+            "{} is no length of time; give one such as 90s, 15m, 12h, 7d",
+            crate::error::quote(text)
+        )
+    };
+    when::length_of(text).and_then(|length| length.to_std().ok()).ok_or_else(wrong)
+}
+
+/// Where NATS is. A private server runs at least as long as this lives.
+pub(crate) struct Server {
+    pub(crate) options: NatsOptions,
+    _broker: Option<Broker>,
+}
+
+impl NatsArgs {
+    /// What the flags say, and the environment where they say nothing. One way to log in takes the place of another.
+    fn keys(&self, session: &Session) -> NatsKeys {
+        let mut keys = session.environment.nats.clone();
+        if self.nats_credentials.is_some() || self.nats_nkey.is_some() {
+            (keys.credentials, keys.nkey, keys.token) = (None, None, None);
+        }
+        let given = |flag: &Option<PathBuf>, key: &mut Option<PathBuf>| {
+            if flag.is_some() {
+                key.clone_from(flag);
+            }
+        };
+        given(&self.nats_credentials, &mut keys.credentials);
+        given(&self.nats_nkey, &mut keys.nkey);
+        given(&self.nats_ca, &mut keys.ca);
+        given(&self.nats_cert, &mut keys.certificate);
+        given(&self.nats_key, &mut keys.key);
+        keys.url = self.nats_url.clone().map(Secret::from).or(keys.url);
+        keys.stream = self.stream.clone().or(keys.stream);
+        keys.prefix = self.prefix.clone().or(keys.prefix);
+        keys
+    }
+
+    /// What flags and environment say; beside a private database a private server.
+    pub(crate) async fn server(&self, session: &Session) -> anyhow::Result<Server> {
+        if let Some(options) = self.keys(session).options()? {
+            return Ok(Server { options, _broker: None });
+        }
+        let Place::Home(home) = session.place()? else {
+            let text = "no NATS server is named; give `--nats-url` or GESTA_NATS_URL";
+            return Err(Told::usage(text).into());
+        };
+        let started = session.environment.start_broker(&home).await;
+        let broker = started.context("failed to run the private nats-server")?;
+        Ok(Server { options: NatsOptions::parse(broker.url())?, _broker: Some(broker) })
+    }
+
+    /// The stream as it is by default, and how its messages are addressed.
+    pub(crate) fn stream(&self, session: &Session) -> anyhow::Result<(StreamSpec, Subjects)> {
+        let keys = self.keys(session);
+        Ok((keys.stream()?, keys.subjects()?))
+    }
+}
+
+impl StreamArgs {
+    /// The stream as it should be, and what writes its messages.
+    pub(crate) fn spec(
+        &self,
+        nats: &NatsArgs,
+        session: &Session,
+    ) -> anyhow::Result<(StreamSpec, Encoder)> {
+        let ids = if self.without_ids { Ids::LeftOut } else { Ids::default() };
+        let (spec, subjects) = nats.stream(session)?;
+        let subjects = subjects.ids(ids);
+        let mut spec = spec
+            .max_age(self.max_age)
+            .replicas(self.replicas)
+            .duplicate_window(self.duplicate_window);
+        if let Some(bytes) = self.max_bytes {
+            spec = spec.max_bytes(bytes);
+        }
+        let mode = if self.structured { Mode::Structured } else { Mode::Binary };
+        Ok((spec, Encoder::new(subjects).mode(mode)))
+    }
+}
+
+/// Says where the server is, for whoever watches: without user and password.
+pub(crate) fn tell(server: &Server) {
+    say::aside(&format!("NATS at {}", server.options.servers()));
+}
