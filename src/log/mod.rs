@@ -65,9 +65,11 @@
 //! Writers pay one index on `seq` and one on `(xid, seq)`, and nothing to be heard: readers look every few milliseconds,
 //! and in the same process [`crate::Store::bell`] wakes them. Start reading at `reader.rs`.
 
+mod audience;
 mod durable;
 mod error;
 mod holder;
+mod join;
 mod look;
 mod position;
 mod reader;

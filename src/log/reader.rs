@@ -210,6 +210,10 @@ impl Log {
         }
     }
 
+    pub(crate) fn own_tenant(&self) -> Option<&Tenant> {
+        self.tenant.as_ref()
+    }
+
     pub(super) async fn client(&self) -> Result<Client, LogError> {
         let client = self.pool.get().await.map_err(Failure::Connection);
         client.map_err(LogError::Database)
