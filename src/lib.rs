@@ -76,6 +76,8 @@ pub mod stream;
 pub mod log;
 #[cfg(feature = "nats")]
 pub mod relay;
+#[cfg(feature = "nats")]
+pub mod subscription;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "cli")]

@@ -12,6 +12,10 @@ mod log;
 #[path = "../../examples/02_streams.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod streams;
+#[cfg(feature = "nats")]
+#[path = "../../examples/08_subscribe.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod subscribe;
 #[path = "../../examples/04_writer.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod writer;
@@ -57,6 +61,27 @@ async fn writer_tells_duplicates_from_conflicts() {
     let db = support::database().await;
     let text = writer::story(&store(&db).await, Tenant::default()).await.expect("the story");
     assert_eq!(text, "appended\na duplicate\na conflict\n101 actions\n");
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn consumer_counts_each_action_once() {
+    use gesta::Log;
+    use gesta::relay::Tree;
+    use gesta::subscription::Subscription;
+
+    let (db, nats) = (support::database().await, support::nats().await);
+    let relay = support::relay(&db, &nats).await;
+    let (store, tenant) = (store(&db).await, Tenant::default());
+    let subscription = Subscription::new(&nats.jet_stream, nats.spec.name())
+        .filter(nats.subjects().filter(Tree::Public).tenant(&tenant))
+        .log(Log::of(&store).tenant(tenant.clone()));
+    let mut own = db.admin().await;
+    let text = subscribe::story(&store, tenant, subscription, &mut own).await.expect("the story");
+    let wanted =
+        "issue 7 was closed 2 times\nissue 8 was closed 1 times\nissue 9 was closed 1 times\n";
+    assert_eq!(text, wanted);
+    relay.abort();
 }
 
 #[tokio::test]

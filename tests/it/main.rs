@@ -24,6 +24,8 @@ mod log;
 mod broker;
 #[cfg(feature = "nats")]
 mod relay;
+#[cfg(feature = "nats")]
+mod consumers;
 
 #[cfg(feature = "cli")]
 mod cli;

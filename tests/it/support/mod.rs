@@ -11,6 +11,8 @@ mod own;
 #[cfg(feature = "nats")]
 mod own_nats;
 pub(crate) mod proxy;
+#[cfg(feature = "nats")]
+mod relay;
 mod store;
 
 pub(crate) use check::{check_log, problems};
@@ -24,6 +26,8 @@ pub(crate) use nats::{TestNats, nats, program as nats_program};
 pub(crate) use own::OwnCluster;
 #[cfg(feature = "nats")]
 pub(crate) use own_nats::{OwnNats, copy_folder};
+#[cfg(feature = "nats")]
+pub(crate) use relay::relay;
 pub(crate) use store::{
     append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
     walk, walk_feed,
