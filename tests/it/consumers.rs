@@ -3,6 +3,7 @@
 mod concurrent;
 mod faults;
 mod join;
+mod languages;
 mod step;
 
 use std::collections::BTreeSet;
