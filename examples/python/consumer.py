@@ -93,7 +93,7 @@ async def follow(jet_stream, stream, subject, db):
     delivered = 0
     while True:
         try:
-            messages = await consumer.fetch(500, timeout=5)
+            messages = await consumer.fetch(500, timeout=1)
         except TimeoutError:
             await consumer.consumer_info()  # raises where the broker has forgotten the consumer
             continue
@@ -109,7 +109,8 @@ async def follow(jet_stream, stream, subject, db):
 
 
 async def main(url, stream, subject, path):
-    db = sqlite3.connect(path)
+    db = sqlite3.connect(path, timeout=60)
+    db.execute("PRAGMA journal_mode = WAL")  # whoever reads the counters keeps nobody waiting
     db.executescript(SCHEMA)
     client = await nats.connect(url, max_reconnect_attempts=-1)
     while True:

@@ -110,7 +110,7 @@ enum Command {
     Log(log::Args),
     /// Print committed actions as they come, in log order
     #[command(before_help = tail::EXAMPLES)]
-    Tail(tail::Args),
+    Tail(Box<tail::Args>),
     /// List what was done to a resource; show what it was, and what changed
     #[command(before_help = object::EXAMPLES)]
     Object(Box<object::Args>),
@@ -251,7 +251,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
         Command::Demo(args) => demo::run(args, session).await,
         Command::Log(args) => log::run(args, session).await,
-        Command::Tail(args) => tail::run(args, session).await,
+        Command::Tail(args) => tail::run(*args, session).await,
         Command::Object(args) => object::run(*args, session).await,
         Command::Actor(args) => actor::run(args, session).await,
         Command::Target(args) => target::run(args, session).await,

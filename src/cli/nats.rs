@@ -83,6 +83,19 @@ pub(crate) struct Server {
 }
 
 impl NatsArgs {
+    /// Whether any of the flags is given.
+    pub(crate) fn is_given(&self) -> bool {
+        let texts = [&self.nats_url, &self.stream, &self.prefix];
+        let files = [
+            &self.nats_credentials,
+            &self.nats_nkey,
+            &self.nats_ca,
+            &self.nats_cert,
+            &self.nats_key,
+        ];
+        texts.into_iter().any(Option::is_some) || files.into_iter().any(Option::is_some)
+    }
+
     /// What the flags say, and the environment where they say nothing. One way to log in takes the place of another.
     fn keys(&self, session: &Session) -> NatsKeys {
         let mut keys = session.environment.nats.clone();

@@ -8,17 +8,20 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::entry::{Detail, Entry, Printer};
+use super::entry::{self, Detail, Printer};
 use super::exit::{Code, Told};
+use super::nats::NatsArgs;
 use super::output::{Format, Out};
 use super::say;
 use super::select::outcome;
 use super::session::{Role, Session, now};
 use crate::action::{Action, Outcome};
 use crate::error::chain;
-use crate::log::{Chunk, Log, LogError, Position};
+use crate::log::{Chunk, Entry, Log, LogError, Position};
+use crate::relay::{Filter, Tree};
 use crate::resource::{ResourceRef, ResourceType};
 use crate::store::retry_pause;
+use crate::subscription::{Delivery, Subscription};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +30,7 @@ Examples:
   gesta tail --position > actions.jsonl      with a position in each line, so that
   gesta tail --position --after g1.AbC…      goes on right after that line
   gesta tail --all-tenants --verb delete     needs the rights of gesta_auditor
+  gesta tail --nats                          from the stream of `gesta relay run`
 
 It ends with 0 when it is interrupted, terminated, or nobody reads any more.";
 
@@ -37,6 +41,7 @@ const CHUNK_LEN: usize = 500;
 const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     /// Go on after this position, or from the `start` of everything [default: now]
     #[arg(long, value_name = "POSITION", help_heading = "From where")]
@@ -50,6 +55,11 @@ pub(crate) struct Args {
     /// The actions of all tenants
     #[arg(long, help_heading = "Which actions", conflicts_with = "tenant")]
     all_tenants: bool,
+    /// From the stream of a relay, and from the database what the stream does not have; implied by flags of NATS
+    #[arg(long, help_heading = "NATS")]
+    nats: bool,
+    #[command(flatten)]
+    server: NatsArgs,
     #[command(flatten)]
     sieve: Sieve,
 }
@@ -73,6 +83,18 @@ struct Sieve {
 }
 
 impl Sieve {
+    /// The same for the broker, as far as one subject can say it.
+    fn narrow(&self, filter: Filter) -> Filter {
+        let filter = match &self.verb[..] {
+            [verb] => filter.verb(verb),
+            _ => filter,
+        };
+        match &self.kind[..] {
+            [kind] => filter.object_type(kind),
+            _ => filter,
+        }
+    }
+
     fn lets_through(&self, action: &Action) -> bool {
         fn one_of<T: PartialEq>(wanted: &[T], given: Option<&T>) -> bool {
             wanted.is_empty() || given.is_some_and(|given| wanted.contains(given))
@@ -105,16 +127,52 @@ async fn follow(args: Args, session: &Session, out: &mut Out) -> anyhow::Result<
     let database = session.open(role).await?;
     let log = Log::of(&database.store);
     let log = if args.all_tenants { log } else { log.tenant(session.tenant.clone()) };
-    let mut position = match args.after {
-        Some(position) => position,
+    let mut position = match &args.after {
+        Some(position) => position.clone(),
         None => log.head().await?,
     };
     let detail = if args.long { Detail::Full } else { Detail::Brief };
     let mut printer = Printer::new(detail, now());
+    if args.nats || args.server.is_given() {
+        return follow_stream(&args, session, log, position, &mut printer, out).await;
+    }
     loop {
         let chunk = next(&log, &position).await?;
-        print(&chunk, &args.sieve, args.position, &mut printer, out)?;
+        for Entry { action, position, .. } in &chunk.entries {
+            print(action, position, &args, &mut printer, out)?;
+        }
+        out.flush()?;
         position = chunk.end;
+    }
+}
+
+/// The same from the stream of a relay.
+async fn follow_stream(
+    args: &Args,
+    session: &Session,
+    log: Log,
+    after: Position,
+    printer: &mut Printer,
+    out: &mut Out,
+) -> anyhow::Result<Code> {
+    let server = args.server.server(session).await?;
+    let jet_stream = async_nats::jetstream::new(server.options.connect().await?);
+    let (spec, subjects) = args.server.stream(session)?;
+    let mut subscription =
+        Subscription::new(&jet_stream, spec.name()).after(after).log(log).batch(CHUNK_LEN);
+    for tree in [Tree::Public, Tree::Private] {
+        let filter = args.sieve.narrow(subjects.filter(tree));
+        let own = !args.all_tenants;
+        subscription =
+            subscription.filter(if own { filter.tenant(&session.tenant) } else { filter });
+    }
+    loop {
+        let mut next = Some(subscription.next().await?);
+        while let Some(Delivery { action, position, .. }) = next {
+            print(&action, &position, args, printer, out)?;
+            next = subscription.next_ready();
+        }
+        out.flush()?;
     }
 }
 
@@ -140,10 +198,11 @@ async fn next(log: &Log, after: &Position) -> Result<Chunk, LogError> {
     unreachable!("it goes on until it is answered")
 }
 
+/// Prints an action, if it is wanted.
 fn print(
-    chunk: &Chunk,
-    sieve: &Sieve,
-    with_position: bool,
+    action: &Action,
+    position: &Position,
+    args: &Args,
     printer: &mut Printer,
     out: &mut Out,
 ) -> io::Result<()> {
@@ -153,18 +212,18 @@ fn print(
         #[serde(flatten)]
         action: &'a Action,
     }
-    for entry in chunk.entries.iter().filter(|entry| sieve.lets_through(&entry.action)) {
-        let (action, position) = (&entry.action, entry.position.to_string());
-        match (with_position, out.format()) {
-            (true, Format::Jsonl) => out.json(&Positioned { position, action })?,
-            (true, _) => {
-                printer.print(out, &[Entry::from(action)])?;
-                out.text(&format!("position {position}"))?;
-            }
-            (false, _) => printer.print(out, &[Entry::from(action)])?,
-        }
+    if !args.sieve.lets_through(action) {
+        return Ok(());
     }
-    out.flush()
+    let position = position.to_string();
+    match (args.position, out.format()) {
+        (true, Format::Jsonl) => out.json(&Positioned { position, action }),
+        (true, _) => {
+            printer.print(out, &[entry::Entry::from(action)])?;
+            out.text(&format!("position {position}"))
+        }
+        (false, _) => printer.print(out, &[entry::Entry::from(action)]),
+    }
 }
 
 /// Returns when nobody reads standard output any more, which otherwise shows at the next write only.

@@ -42,8 +42,11 @@ pub(super) async fn find(
         // Where a database was restored, the positions before and after it cannot be compared. Then those that are not of
         // the position's own log are all before it if that is the newest one, and else after it.
         let newest = *newest.get_or_insert(found.origin());
-        let comparable = found.origin() == position.origin();
-        if if comparable { position.is_at_or_after(&found) } else { newest == position.origin() } {
+        let is_before = match position.origin() {
+            ours if ours == found.origin() => position.is_at_or_after(&found),
+            ours => ours == newest,
+        };
+        if is_before {
             (low, before) = (look, Some(found));
         } else {
             (high, after) = (look - 1, Some(found));

@@ -120,8 +120,7 @@ impl<'a> Step<'a> {
     /// As after an error.
     pub async fn commit(self) -> Result<(), StepError> {
         let Self { subscription, transaction, ledger, len } = self;
-        let last = subscription.ready.iter().take(len).last();
-        if let Some(last) = last {
+        if let Some(last) = subscription.ready.iter().take(len).next_back() {
             ledger.store(&transaction, &last.position).await.map_err(StepError::Ledger)?;
         }
         let commit = transaction.commit().await;

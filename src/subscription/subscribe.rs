@@ -14,10 +14,11 @@ use crate::relay::{Filter, Incoming};
 
 /// Actions that are held ready where nothing else is said.
 const BATCH_LEN: usize = 100;
-/// The longest pause between two attempts.
+/// The longest pause between two attempts, and the first one.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// The first one.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
+/// So many gaps one after the other are worth telling.
+const GAPS_TO_TELL: u32 = 5;
 
 /// An action that came, and how far it brings the consumer.
 #[derive(Clone, Debug)]
@@ -138,12 +139,19 @@ impl Subscription {
     /// # Cancel safety
     /// An action that was not returned comes with the next call.
     pub async fn next(&mut self) -> Result<Delivery, SubscriptionError> {
-        self.make_ready().await?;
-        let Some(delivery) = self.ready.pop_front() else {
-            unreachable!("`make_ready` returns when there is something")
-        };
+        loop {
+            self.make_ready().await?;
+            if let Some(delivery) = self.next_ready() {
+                return Ok(delivery);
+            }
+        }
+    }
+
+    /// The next action, if it is here already.
+    pub fn next_ready(&mut self) -> Option<Delivery> {
+        let delivery = self.ready.pop_front()?;
         self.handed = delivery.position.clone();
-        Ok(delivery)
+        Some(delivery)
     }
 
     /// The first so many were dealt with.
@@ -161,11 +169,20 @@ impl Subscription {
                 Ok(Filled::Some) => self.failures = 0,
                 Ok(Filled::Nothing) => {}
                 Ok(Filled::Gap) => {
-                    tracing::debug!(stream = self.stream, "a gap: looking for the place again");
+                    let (stream, failures) = (&self.stream, self.failures);
+                    if failures < GAPS_TO_TELL {
+                        tracing::debug!(stream, "a gap: looking for the place again");
+                    } else {
+                        tracing::warn!(
+                            stream,
+                            failures,
+                            "the place is not found: are messages deleted?"
+                        );
+                    }
                     self.lose().await;
                 }
                 Err(error) if self.found && error.is_passing() => {
-                    let error = crate::error::chain(&error).to_string();
+                    let error = crate::error::chain(&error);
                     tracing::warn!(stream = self.stream, error, "the subscription tries again");
                     self.lose().await;
                 }
@@ -232,14 +249,13 @@ impl Subscription {
             Place::Beyond(next) => State::Waiting(Tap::open(stream, filters, next, 1).await?),
             Place::Aside { end } => {
                 let Some(log) = &self.log else { return Err(self.gone()) };
-                match way(&self.reached, &end) {
-                    Some(at) => State::Replay(at),
-                    None => {
-                        // Where the database is another one, the log says so.
-                        log.read(&self.reached, 1).await.map_err(|error| self.failed(error))?;
-                        let same = self.reached.origin() == end.origin();
-                        return if same { Ok(Filled::Gap) } else { Err(self.gone()) };
-                    }
+                if let Some(at) = way(&self.reached, &end) {
+                    State::Replay(at)
+                } else {
+                    // Where the database is another one, the log says so.
+                    log.read(&self.reached, 1).await.map_err(|error| self.failed(error))?;
+                    let same = self.reached.origin() == end.origin();
+                    return if same { Ok(Filled::Gap) } else { Err(self.gone()) };
                 }
             }
             Place::Empty(next) => {

@@ -41,6 +41,10 @@ pub(super) struct Tap {
     next: u64,
     /// The consumer's number of the next message.
     next_delivery: u64,
+    /// What has come, and was not handed out yet.
+    drawn: Vec<(u64, Message)>,
+    /// The first number that is not among them.
+    gap_at: Option<u64>,
 }
 
 impl Tap {
@@ -71,45 +75,52 @@ impl Tap {
         let messages = messages.heartbeat(HEARTBEAT).expires(EXPIRES).messages().await;
         let messages = messages.map_err(SubscriptionError::broker("read", &name))?;
         let whole = filters.is_empty();
-        Ok(Self { stream, messages, whole, next: from, next_delivery: 1 })
+        let (drawn, gap_at) = (Vec::new(), None);
+        Ok(Self { stream, messages, whole, next: from, next_delivery: 1, drawn, gap_at })
     }
 
     /// Waits for a message, and takes those that are there with it.
     ///
     /// # Cancel safety
-    /// What was taken and not handed out is missed by the next call, which says so.
+    /// What was taken is handed out by the next call.
     pub(super) async fn draw(&mut self, len: usize) -> Result<Drawn, SubscriptionError> {
-        let name = &self.stream.cached_info().config.name;
-        let (mut drawn, mut gap_at) = (Vec::new(), None);
-        let (mut next, mut next_delivery) = (self.next, self.next_delivery);
-        while drawn.len() < len {
-            let message = match drawn.is_empty() {
-                true => self.messages.next().await,
-                false => match self.messages.next().now_or_never() {
-                    Some(message) => message,
-                    None => break,
-                },
+        while self.drawn.len() < len {
+            let next = self.messages.next();
+            let message = if self.drawn.is_empty() {
+                next.await
+            } else {
+                let Some(message) = next.now_or_never() else { break };
+                message
             };
             let Some(message) = message else { return Ok(Drawn::Gap) };
+            let name = &self.stream.cached_info().config.name;
             let message = message.map_err(SubscriptionError::broker("read", name))?;
-            let Ok(info) = message.info() else { return Ok(Drawn::Gap) };
-            let (sequence, delivery) = (info.stream_sequence, info.consumer_sequence);
-            if delivery != next_delivery || sequence < next {
+            if !self.put(message) {
                 return Ok(Drawn::Gap);
             }
-            if sequence > next && gap_at.is_none() {
-                gap_at = Some(next);
-            }
-            (next, next_delivery) = (sequence + 1, delivery + 1);
-            drawn.push((sequence, message));
         }
-        if let Some(gap) = gap_at
+        if let Some(gap) = self.gap_at
             && (self.whole || self.first().await? > gap)
         {
             return Ok(Drawn::Gap);
         }
-        (self.next, self.next_delivery) = (next, next_delivery);
-        Ok(Drawn::Messages(drawn))
+        self.gap_at = None;
+        Ok(Drawn::Messages(std::mem::take(&mut self.drawn)))
+    }
+
+    /// Whether a message follows on the last one, as far as the consumer's own numbers tell.
+    fn put(&mut self, message: Message) -> bool {
+        let Ok(info) = message.info() else { return false };
+        let (sequence, delivery) = (info.stream_sequence, info.consumer_sequence);
+        if delivery != self.next_delivery || sequence < self.next {
+            return false;
+        }
+        if sequence > self.next && self.gap_at.is_none() {
+            self.gap_at = Some(self.next);
+        }
+        (self.next, self.next_delivery) = (sequence + 1, delivery + 1);
+        self.drawn.push((sequence, message));
+        true
     }
 
     /// The number of the first message that the stream has.

@@ -111,11 +111,10 @@ impl TestNats {
 
 /// The next delivery, or what went wrong.
 pub(super) async fn next(subscription: &mut Subscription) -> Delivery {
-    match tokio::time::timeout(WAIT_MAX, subscription.next()).await {
-        Ok(Ok(delivery)) => delivery,
-        Ok(Err(error)) => panic!("{}", gesta::error::chain(&error)),
-        Err(_) => panic!("nothing comes after {}", subscription.position()),
-    }
+    let Ok(next) = tokio::time::timeout(WAIT_MAX, subscription.next()).await else {
+        panic!("nothing comes after {}", subscription.position());
+    };
+    next.unwrap_or_else(|error| panic!("{}", gesta::error::chain(&error)))
 }
 
 /// So many deliveries.

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::program::{Gesta, json_lines};
-use crate::support::{OwnHome, TestDb, append, check_log, database, resource};
+use crate::support::{OwnHome, TestDb, append, check_log, database, nats, relay, resource};
 
 /// A tail, and what it prints.
 struct Tail {
@@ -181,4 +181,51 @@ async fn restart_of_the_database_interrupts_nothing_for_good() {
     let told = tail.end(Signal::SIGTERM);
     assert!(told.contains("trying again"), "{told}");
     home.remove();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stream_of_a_relay_is_printed_as_the_log_is() {
+    let (db, nats) = (database().await, nats().await);
+    let gesta = Gesta::on(&db);
+    for args in [
+        &["open", "--actor", "user:a", "--object", "issue:1"][..],
+        &["close", "--actor", "user:b", "--object", "page:1", "--outcome", "failed"],
+        &["open", "--actor", "user:a", "--tenant", "elsewhere", "--object", "issue:2"],
+        &["hidden", "--actor", "user:c", "--audience", ""],
+        &["end", "--actor", "user:a"],
+    ] {
+        gesta.ok(&[&["emit"], args].concat());
+    }
+    let relay = relay(&db, &nats).await;
+    let prefix = nats.subjects().prefix().as_str().to_owned();
+    let server = ["--nats-url", nats.url(), "--stream", nats.spec.name(), "--prefix", &prefix];
+    for (args, len) in [
+        (&[][..], 4),
+        (&["--all-tenants", "--long"], 5),
+        (&["--verb", "open"], 1),
+        (&["--verb", "open", "--verb", "end", "--type", "issue"], 1),
+        (&["--tenant", "elsewhere"], 1),
+        (&["--actor", "user:a"], 2),
+    ] {
+        let args = [&["--after", "start"], args].concat();
+        let lines = |args: &[&str]| {
+            let mut tail = Tail::start(&gesta, args);
+            let lines: Vec<_> = (0..len).map(|_| tail.line()).collect();
+            tail.end(Signal::SIGTERM);
+            lines
+        };
+        assert_eq!(lines(&[&args[..], &server].concat()), lines(&args), "{args:?}");
+    }
+    // A position of the stream is one of the log.
+    let args = [&["--nats", "--position", "--after", "start"][..], &server].concat();
+    let mut tail = Tail::start(&gesta, &args);
+    let lines: String = (0..4).map(|_| tail.line()).collect();
+    tail.end(Signal::SIGTERM);
+    let first = json_lines(&lines)[0]["position"].as_str().expect("a position").to_owned();
+    let mut tail = Tail::start(&gesta, &["--after", &first]);
+    assert_eq!(tail.verb(), "close");
+    assert_eq!((tail.verb(), tail.verb()), ("hidden".to_owned(), "end".to_owned()));
+    tail.end(Signal::SIGTERM);
+    relay.abort();
+    check_log(&db).await;
 }

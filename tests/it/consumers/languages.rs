@@ -148,7 +148,7 @@ impl<'a> Consumer<'a> {
             let ended = self.child.try_wait().expect("its state");
             assert!(ended.is_none(), "the consumer has ended: {ended:?}");
             assert!(began.elapsed() < WAIT_MAX, "only {:?} of {enough}", self.counters());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 }

@@ -26,11 +26,9 @@ async fn next_step<'a>(
     client: &'a mut Client,
     ledger: &Ledger,
 ) -> Step<'a> {
-    match tokio::time::timeout(super::WAIT_MAX, subscription.step(client, ledger)).await {
-        Ok(Ok(step)) => step,
-        Ok(Err(error)) => panic!("{}", gesta::error::chain(&error)),
-        Err(_) => panic!("nothing comes"),
-    }
+    let step = tokio::time::timeout(super::WAIT_MAX, subscription.step(client, ledger)).await;
+    let step = step.expect("something comes in time");
+    step.unwrap_or_else(|error| panic!("{}", gesta::error::chain(&error)))
 }
 
 async fn count(client: &Client, what: &str) -> i64 {
@@ -98,7 +96,7 @@ async fn position_that_is_none_is_refused_by_name() {
     let mut subscription = nats.subscription();
     let error = subscription.step(&mut own, &ledger).await.err().expect("no position");
     assert!(matches!(error, StepError::Ledger(_)));
-    let text = gesta::error::chain(&error).to_string();
+    let text = gesta::error::chain(&error);
     assert!(text.contains("`counter`") && text.contains("g1.nonsense"), "{text}");
 }
 
@@ -143,7 +141,10 @@ async fn two_instances_of_a_consumer_share_the_work_and_double_nothing() {
 #[tokio::test]
 #[ignore = "run by a test, which kills it"]
 async fn consumes_until_it_is_killed() {
-    let variable = |name| std::env::var(name).expect("given by the test");
+    let variable = |name| {
+        let value = std::env::var_os(name).expect("given by the test");
+        value.into_string().expect("UTF-8")
+    };
     let endpoint: Endpoint = variable("CONSUMER_DATABASE").parse().expect("a URL");
     let pool = endpoint.pool(&PoolOptions::default()).await.expect("a pool");
     let options = gesta::relay::NatsOptions::parse(&variable("CONSUMER_NATS")).expect("a URL");

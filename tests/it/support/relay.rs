@@ -8,8 +8,8 @@ use super::{TestDb, TestNats};
 /// Publishes the database's log to the stream of a test, until it is aborted or the test ends.
 pub(crate) async fn relay(db: &TestDb, nats: &TestNats) -> JoinHandle<()> {
     let store = db.store_as("gesta_relay").await;
-    let client = nats.options().connect().await.expect("connected");
-    let relay = Relay::new(store.pool(), client, nats.spec.clone(), nats.encoder.clone());
+    let (client, spec) = (nats.client.clone(), nats.spec.clone());
+    let relay = Relay::new(store.pool(), client, spec, nats.encoder.clone());
     // Programs look for the stream at once.
     nats.spec.open(&nats.jet_stream).await.expect("the stream");
     tokio::spawn(async move {
