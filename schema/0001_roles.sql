@@ -5,6 +5,8 @@
 --   gesta_app      what an application is: appends and reads actions of its tenant, writes follows
 --   gesta_import   gesta_app for bulk loads; BYPASSRLS where the server grants it, because COPY is refused under row security
 --   gesta_auditor  reads the actions of every tenant, writes nothing
+--   gesta_capture  runs the functions that record changes of tracked tables; nobody logs in as it; BYPASSRLS where the server
+--                  grants it, because a TRUNCATE is recorded by reading the table
 --   gesta_user     gesta_app for people at psql; may make schemas and tables of its own
 --
 -- LOGIN without a password admits nobody, except where pg_hba.conf trusts the connection, as on the private
@@ -20,6 +22,7 @@ BEGIN
             ('gesta_app', 'LOGIN'),
             ('gesta_import', 'LOGIN BYPASSRLS'),
             ('gesta_auditor', 'LOGIN'),
+            ('gesta_capture', 'NOLOGIN BYPASSRLS'),
             ('gesta_user', 'LOGIN')
         ) AS role (name, attributes)
     LOOP
@@ -29,12 +32,14 @@ BEGIN
         EXCEPTION
             -- Another database of this cluster is being migrated at this moment.
             WHEN duplicate_object OR unique_violation THEN NULL;
-            -- Only a superuser may hand out BYPASSRLS. Without it imports go through a staging table.
+            -- Only a superuser may hand out BYPASSRLS. Without it imports go through a staging table, and TRUNCATE of a
+            -- tracked table with row security is refused.
             WHEN insufficient_privilege THEN
-                IF wanted.name <> 'gesta_import' THEN
+                IF wanted.attributes NOT LIKE '% BYPASSRLS' THEN
                     RAISE;
                 END IF;
-                CREATE ROLE gesta_import LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE;
+                EXECUTE format('CREATE ROLE %I %s NOSUPERUSER NOCREATEDB NOCREATEROLE', wanted.name,
+                               replace(wanted.attributes, ' BYPASSRLS', ''));
         END;
     END LOOP;
     -- Whoever migrates acts as the owner afterwards. From PostgreSQL 16 on, the maker of a role administers it without
@@ -42,6 +47,10 @@ BEGIN
     IF NOT pg_has_role('gesta_owner',
                        CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
         EXECUTE format('GRANT gesta_owner TO %I', current_user);
+    END IF;
+    -- Whoever may become the owner may hand functions to the role that they run as.
+    IF NOT pg_has_role('gesta_owner', 'gesta_capture', 'MEMBER') THEN
+        GRANT gesta_capture TO gesta_owner;
     END IF;
     IF NOT pg_has_role('gesta_user', 'gesta_app', 'MEMBER') THEN
         GRANT gesta_app TO gesta_user;
@@ -56,3 +65,4 @@ END
 $roles$;
 
 GRANT USAGE ON SCHEMA gesta TO gesta_app, gesta_import, gesta_auditor, gesta_user;
+GRANT USAGE, CREATE ON SCHEMA gesta TO gesta_capture;

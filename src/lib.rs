@@ -73,6 +73,7 @@ pub mod hook;
 pub mod import;
 pub mod store;
 pub mod session;
+pub mod track;
 pub mod stream;
 #[cfg(feature = "local")]
 pub mod local;

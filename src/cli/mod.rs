@@ -21,6 +21,7 @@ mod log;
 mod object;
 mod actor;
 mod target;
+mod track;
 mod output;
 mod say;
 mod select;
@@ -133,6 +134,15 @@ enum Command {
     /// Bring the schema of a database up to date
     #[command(before_help = migrate::EXAMPLES)]
     Migrate(migrate::Args),
+    /// Record what any program does to a table, by triggers
+    #[command(before_help = track::EXAMPLES)]
+    Track(Box<track::Args>),
+    /// Record changes of a table no longer
+    #[command(before_help = track::UNTRACK_EXAMPLES)]
+    Untrack(track::Untrack),
+    /// List the tables that are tracked, and how each is
+    #[command(before_help = track::TRACKED_EXAMPLES)]
+    Tracked(track::List),
     /// Open PostgreSQL's prompt as an ordinary role
     #[command(before_help = psql::EXAMPLES)]
     Psql(psql::Args),
@@ -237,6 +247,9 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Feed(args) => feed::run(args, session).await,
         Command::Stats(args) => stats::run(args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
+        Command::Track(args) => track::run(*args, session).await,
+        Command::Untrack(args) => track::untrack(args, session).await,
+        Command::Tracked(args) => track::list(args, session).await,
         Command::Psql(args) => psql::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
         Command::Completion(args) => Ok(completion::run(&args)?),

@@ -124,6 +124,14 @@ impl Out {
         Ok(())
     }
 
+    /// A text for a program: exactly what was given, unless it is a terminal that it would act on.
+    pub(crate) fn script(&mut self, text: &str) -> io::Result<()> {
+        match self.medium {
+            Medium::Terminal => self.text(text),
+            Medium::Pipe => self.writer.write_all(text.as_bytes()),
+        }
+    }
+
     /// A short list: a table of its columns, CSV of them, or the values themselves as JSON lines.
     pub(crate) fn list<T: Serialize>(
         &mut self,

@@ -95,8 +95,8 @@ impl Session {
         started.context("failed to run the private PostgreSQL")
     }
 
-    /// Whether the schema is there and up to date, and which role the URL's user may take.
-    async fn check(&self, endpoint: &Endpoint, role: Role) -> anyhow::Result<Role> {
+    /// Whether the schema is there and up to date; gives the connection that was asked.
+    pub(crate) async fn check_schema(&self, endpoint: &Endpoint) -> anyhow::Result<Client> {
         let mut client = endpoint.connect().await?;
         let status = migration_status(&mut client).await.with_context(|| {
             format!("{endpoint}: the state of the schema is not known; may this user read it? GRANT gesta_app TO it")
@@ -109,6 +109,12 @@ impl Session {
                 status.pending.join(", ")
             ),
         }
+        Ok(client)
+    }
+
+    /// The role that the URL's user may take, where the schema is in order.
+    async fn check(&self, endpoint: &Endpoint, role: Role) -> anyhow::Result<Role> {
+        let client = self.check_schema(endpoint).await?;
         // An import without its own role is slower, not impossible.
         if role == Role::Import && is_member(&client, role.name()).await? {
             return Ok(Role::Import);

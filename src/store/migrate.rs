@@ -32,11 +32,12 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [Migration; 4] = migrations![
+const MIGRATIONS: [Migration; 5] = migrations![
     1 "0001_roles",
     2 "0002_action",
     3 "0003_partitions",
     4 "0004_follow",
+    5 "0005_capture",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.
@@ -59,7 +60,8 @@ SELECT quote_ident(me.rolname) AS role,
     has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
     me.rolsuper OR me.rolcreaterole AS may_create_roles,
     (SELECT count(*) FROM pg_catalog.pg_roles
-        WHERE rolname IN ('gesta_owner', 'gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_user')) = 5 AS has_roles,
+        WHERE rolname IN ('gesta_owner', 'gesta_app', 'gesta_import', 'gesta_auditor', 'gesta_capture',
+            'gesta_user')) = 6 AS has_roles,
     o.oid IS NOT NULL AS has_owner,
     coalesce(pg_has_role(o.oid, v.member), false) AS is_owner,
     coalesce(pg_has_role(o.oid, 'MEMBER WITH ADMIN OPTION'), false) OR (me.rolcreaterole AND v.member = 'MEMBER')

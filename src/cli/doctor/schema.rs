@@ -18,7 +18,7 @@ SELECT w.name::text AS name, r.oid IS NOT NULL AS present, coalesce(r.rolsuper, 
     coalesce(r.rolbypassrls, false) AS bypassrls,
     coalesce(pg_has_role(r.oid, (SELECT relowner FROM pg_class WHERE oid = 'gesta.action'::regclass), 'MEMBER'), false)
         AS owner
-FROM unnest('{gesta_owner,gesta_app,gesta_import,gesta_auditor,gesta_user}'::name[]) WITH ORDINALITY AS w (name, n)
+FROM unnest('{gesta_owner,gesta_app,gesta_import,gesta_auditor,gesta_capture,gesta_user}'::name[]) WITH ORDINALITY AS w (name, n)
 LEFT JOIN pg_roles AS r ON r.rolname = w.name
 ORDER BY w.n";
 
@@ -137,6 +137,7 @@ async fn roles(client: &Client) -> Check {
             "gesta_owner" => {}
             _ if owner => wrong.push(format!("{name} owns the log")),
             "gesta_import" => slow = !bypass,
+            "gesta_capture" => {}
             _ if bypass => wrong.push(format!("{name} bypasses row security")),
             _ => {}
         }
