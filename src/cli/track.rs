@@ -241,9 +241,7 @@ pub(super) fn told(state: &State) -> String {
         State::HasChildren => {
             "other tables inherit from it now: what is done to them directly is lost".to_owned()
         }
-        State::CascadeMissing => {
-            "it has a foreign key to itself since; track it again".to_owned()
-        }
+        State::CascadeMissing => "it has a foreign key to itself since; track it again".to_owned(),
         State::ShapeChanged => {
             "its columns have changed: recorded, but slower; track it again".to_owned()
         }

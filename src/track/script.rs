@@ -91,10 +91,7 @@ pub(super) fn track(table: &Table, parts: &Parts) -> String {
             ("delete", &parts.delete),
         ],
     );
-    let places = [
-        ("function", table.function.as_str()),
-        ("body", &dollar_quoted(&body)),
-    ];
+    let places = [("function", table.function.as_str()), ("body", &dollar_quoted(&body))];
     let mut script = remove(table);
     script.push_str(&format!("GRANT USAGE ON SCHEMA {} TO gesta_capture;\n", table.schema));
     script.push_str("SET LOCAL ROLE gesta_owner;\n");

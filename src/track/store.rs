@@ -41,8 +41,10 @@ impl Store {
         run(tx, "make the triggers", &script::track(&table, &parts)).await?;
         let told = json!({ "key": options.key, "type": options.kind, "name": options.name,
             "exclude": options.exclude, "mask": options.mask, "hash": options.hash });
-        let _receipt = self.tell_tracking(tx, &table, NewAction::new(TRACKED, ctx).data(told)).await?;
-        let standing = standing::read(tx).await?.into_iter().find(|other| other.table == table.name);
+        let _receipt =
+            self.tell_tracking(tx, &table, NewAction::new(TRACKED, ctx).data(told)).await?;
+        let standing =
+            standing::read(tx).await?.into_iter().find(|other| other.table == table.name);
         standing.ok_or_else(|| TrackError::NotTracked { table: table.shown() })
     }
 
