@@ -66,11 +66,12 @@ impl Bench {
 
     /// A pool of a role.
     pub(crate) fn pool(&self, role: &str, size: usize) -> Pool {
-        let mut config = self.config.clone();
-        config.user(role);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
-        Pool::builder(manager).max_size(size).build().expect("a pool")
+        pool(self.config.clone().user(role), size)
+    }
+
+    /// A store of the superuser, for what an operator does.
+    pub(crate) fn operator(&self) -> Store {
+        Store::new(pool(&self.config, 1))
     }
 
     /// A store of a role.
@@ -109,6 +110,12 @@ async fn private() -> (Config, Option<(Server, tempfile::TempDir)>) {
     let home = Home::at(dir.path().join("home"));
     let server = Server::start(&home, &options).await.expect("a private server");
     (server.config(SUPERUSER, "postgres"), Some((server, dir)))
+}
+
+fn pool(config: &Config, size: usize) -> Pool {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(config.clone(), NoTls, recycling);
+    Pool::builder(manager).max_size(size).build().expect("a pool")
 }
 
 async fn connect(config: &Config) -> Client {

@@ -17,7 +17,7 @@ pub(crate) mod proxy;
 mod relay;
 mod store;
 
-pub(crate) use check::{check_log, check_log_with_savepoints, problems};
+pub(crate) use check::{check_log, check_log_but_xids, problems};
 #[cfg(feature = "nats")]
 pub(crate) use database::copy;
 pub(crate) use database::{TestDb, bare_database, database};
