@@ -60,7 +60,7 @@
 //! |---|---|
 //! | `tls` | TLS to PostgreSQL |
 //! | `gzip` | imports of packed files |
-//! | `nats` | messages to NATS JetStream |
+//! | `nats` | messages to NATS JetStream, and consumers of them |
 //! | `local` | a private PostgreSQL, found or fetched |
 //! | `cli` (default) | the command `gesta`, with all of the above |
 //! | `tower` (default) | a layer that makes a [`Context`] of each HTTP request |

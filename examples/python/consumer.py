@@ -23,7 +23,6 @@ import sqlite3
 import sys
 
 import nats
-from nats.errors import TimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error, NotFoundError
 
@@ -94,7 +93,7 @@ async def follow(jet_stream, stream, subject, db):
     while True:
         try:
             messages = await consumer.fetch(500, timeout=1)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             await consumer.consumer_info()  # raises where the broker has forgotten the consumer
             continue
         first, last = messages[0].metadata.sequence, messages[-1].metadata.sequence
@@ -118,7 +117,7 @@ async def main(url, stream, subject, path):
             await follow(client.jetstream(), stream, subject, db)
         except Missed as missed:
             sys.exit(str(missed))
-        except (Error, TimeoutError, nats.errors.Error) as error:
+        except (Error, asyncio.TimeoutError, nats.errors.Error) as error:
             print(f"trying again: {error!r}", file=sys.stderr)
         await asyncio.sleep(random.uniform(0.1, 1))
 

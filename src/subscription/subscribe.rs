@@ -225,11 +225,13 @@ impl Subscription {
                 self.state = if ended { State::Lost } else { State::Replay(self.reached.clone()) };
                 Ok(filled)
             }
-            State::Waiting(tap) => {
-                tap.draw(1).await?;
-                self.state = State::Lost;
-                Ok(Filled::Nothing)
-            }
+            State::Waiting(tap) => match tap.draw(1).await? {
+                Drawn::Messages(_) => {
+                    self.state = State::Lost;
+                    Ok(Filled::Nothing)
+                }
+                Drawn::Gap => Ok(Filled::Gap),
+            },
             State::Live(tap) => match tap.draw(self.batch).await? {
                 Drawn::Messages(messages) => self.take_all(&messages),
                 Drawn::Gap => Ok(Filled::Gap),

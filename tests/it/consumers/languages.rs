@@ -132,6 +132,7 @@ impl<'a> Consumer<'a> {
 
     /// Ends it as a crash would, and starts it again.
     fn restart(&mut self) {
+        assert!(self.child.try_wait().expect("its state").is_none(), "it has ended by itself");
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
         self.child = spawn(self.example, self.nats, &self.file);
