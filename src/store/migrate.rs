@@ -37,7 +37,7 @@ const MIGRATIONS: [Migration; 5] = migrations![
     2 "0002_action",
     3 "0003_partitions",
     4 "0004_follow",
-    6 "0006_relay",
+    5 "0005_relay",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.
