@@ -67,6 +67,14 @@ impl Process {
     }
 }
 
+/// A test that fails leaves no process behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[tokio::test]
 async fn relay_that_was_paused_finds_itself_overtaken_and_waits() {
     let (db, nats) = (database().await, nats().await);
