@@ -12,6 +12,7 @@
 //!   subject (below). The audience that counts is the one at the time of publishing: what was public when it was
 //!   published stays in the stream until its limits drop it, whatever the audience becomes later.
 //! - **The stream** ([`stream`]): only the relay publishes there; nothing else may be stored in it, and nobody deletes.
+//! - **The relay** ([`run`]) reads the log and publishes it, as one of any number at once.
 //!
 //! # Fencing a tenant
 //!
@@ -32,10 +33,8 @@
 //! that one filters; the filter is part of the subject that creates it, and the server refuses a request that says another
 //! one; `$JS.API.STREAM.MSG.GET` names no subject and is not given; and answers come below an inbox of the user's own
 //! ([`NatsOptions::inbox`]), since every user who may read `_INBOX.>` reads what is sent to the others. Whoever needs more
-//! than one consumer gets a set of lines for each. The relay itself needs to publish below the prefix, to create and
-//! look at the stream, and to read its last message.
-//!
-//! - **The relay** ([`run`]): reads the log and publishes it, as one of any number at once.
+//! than one consumer gets a set of lines for each. The relay itself needs to publish below the prefix, to subscribe to
+//! `PREFIX.bell`, to create and look at the stream, to read its messages, and, after a restore, a consumer of it.
 //!
 //! Start reading at [`subject`] for the contract, at [`run`] for what keeps it.
 

@@ -200,7 +200,8 @@ impl Relay {
         Self { log, ledger, client, jet_stream, spec, encoder, publisher, told }
     }
 
-    /// Wakes up by this bell as well, such as the [`crate::Store::bell`] of writers in this process.
+    /// Wakes up by this bell as well, such as the [`crate::Store::bell`] of writers in this process. It rings for them too
+    /// when the one over NATS does, so a process that rings that one by the same bell would hear itself for ever.
     #[must_use]
     pub fn with_bell(self, bell: &Bell) -> Self {
         Self { log: self.log.with_bell(bell), ..self }

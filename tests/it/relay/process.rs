@@ -67,6 +67,14 @@ impl Process {
     }
 }
 
+/// A test that fails leaves no process behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[tokio::test]
 async fn relay_that_was_paused_finds_itself_overtaken_and_waits() {
     let (db, nats) = (database().await, nats().await);
@@ -138,10 +146,11 @@ async fn status_and_rebuild_print_what_is_there_and_ask_before_they_delete() {
     assert_eq!(check_stream(&db, &nats).await, 8);
 }
 
+type Change<'a> = &'a dyn Fn(&mut Command) -> &mut Command;
+
 #[tokio::test]
 async fn what_is_missing_or_wrong_is_said_with_its_code() {
     let (db, nats) = (database().await, nats().await);
-    type Change<'a> = &'a dyn Fn(&mut Command) -> &mut Command;
     let code = |change: Change<'_>| {
         let mut command = command(&db, &nats, &["status"]);
         change(&mut command);
