@@ -3,7 +3,7 @@
 //! well-known add-ons do. The limit of capture is the bare statement and a raw INSERT of the same action rows into the
 //! same indexes, in one transaction; all in the same process, one connection each.
 //!
-//! `cargo bench --bench capture`. The server is private and durable, unless `GESTA_BENCH_URL` names one.
+//! `cargo bench --bench capture`, or `… -- "update 100000"` for some of the lines. The server is private and durable, unless `GESTA_BENCH_URL` names one.
 #![expect(clippy::expect_used, reason = "a bench ends at the first failure")]
 
 #[path = "capture/schema.rs"]
@@ -20,7 +20,7 @@ use support::{Bench, median};
 use tokio_postgres::Client;
 
 /// How often each figure is taken; the kinds take turns.
-const ROUNDS: i64 = 5;
+const ROUNDS: i64 = 3;
 /// Rows of a bulk operation.
 const SIZES: [i64; 2] = [10_000, 100_000];
 /// Single saves, each with its own commit.
@@ -54,10 +54,14 @@ fn main() {
             "{:<24} {:>9} {:>9} {:>7} {:>9} {:>7} {:>9} {:>9}",
             "milliseconds", "bare", "session", "limit×", "trigger", "limit×", "per row", "trigger×"
         );
-        single(&bench, &store).await;
+        if wanted("save") {
+            single(&bench, &store).await;
+        }
         for rows in SIZES {
-            for operation in [Operation::Insert, Operation::Update, Operation::Delete] {
-                bulk(&bench, &store, operation, rows).await;
+            for operation in [Operation::Update, Operation::Insert, Operation::Delete] {
+                if wanted(&operation.title(rows)) {
+                    bulk(&bench, &store, operation, rows).await;
+                }
             }
         }
         println!("peak memory of this process: {} MB", peak());
@@ -134,7 +138,7 @@ async fn bulk(bench: &Bench, store: &Store, operation: Operation, rows: i64) {
         figures.trigger_limit.push(limit(&admin, operation, rows, round).await);
         figures.whole.push(statement(&admin, operation, "whole", rows, round).await);
     }
-    figures.print(&format!("{} {rows} rows", operation.name()), 1000.0);
+    figures.print(&operation.title(rows), 1000.0);
 }
 
 /// A bare statement on one of the tables; the triggers that it has are part of it.
@@ -201,13 +205,20 @@ fn context() -> Context {
 }
 
 impl Operation {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Insert => "bulk insert",
-            Self::Update => "bulk update",
-            Self::Delete => "bulk delete",
-        }
+    fn title(self, rows: i64) -> String {
+        let name = match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        };
+        format!("bulk {name} {rows} rows")
     }
+}
+
+/// Whether the command line names this line, or none.
+fn wanted(title: &str) -> bool {
+    let mut words = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
+    words.peek().is_none() || words.any(|word| title.contains(&word))
 }
 
 impl Figures {
