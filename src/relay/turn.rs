@@ -93,13 +93,20 @@ impl Turn<'_> {
         let mut chunk = log.read(&position, limit).await.map_err(RelayError::Log)?;
         loop {
             position = chunk.end.clone();
+            let more = chunk.more;
             let packet = self.pack(&packer, chunk, &mut known).await?;
             limit = (CHUNK_BYTES / (packet.len / packet.messages.len().max(1)).max(1))
                 .clamp(1, CHUNK_LEN_MAX);
             if packets.send(packet).await.is_err() {
                 std::future::pending::<()>().await;
             }
-            chunk = log.next(&position, limit).await.map_err(RelayError::Log)?;
+            // Where there may be more, there may also be nothing: waiting for it would keep back that all is published.
+            let next = if more {
+                log.read(&position, limit).await
+            } else {
+                log.next(&position, limit).await
+            };
+            chunk = next.map_err(RelayError::Log)?;
         }
     }
 

@@ -32,6 +32,29 @@ async fn relay_that_is_killed_anywhere_leaves_nothing_out_and_doubles_nothing() 
     running.stop().await;
 }
 
+/// A relay takes over in the middle of a tick, and all that came after it was rolled back: nothing will ever be read there.
+#[tokio::test]
+async fn gap_after_a_tick_does_not_keep_back_that_all_is_published() {
+    let (db, nats) = (database().await, nats().await);
+    let (store, admin) = (db.store().await, db.admin().await);
+    append(&store, 0..3_000).await;
+    let first = start(relay(&db, &nats).await);
+    published(&nats, 100).await;
+    first.kill().await;
+    let stream = nats.jet_stream.get_stream(nats.spec.name()).await.expect("the stream");
+    assert!(stream.cached_info().state.messages < 3_000, "it was killed in between");
+    admin
+        .batch_execute(
+            "UPDATE gesta.relay SET held_until = '-infinity'; SELECT nextval('gesta.action_seq')",
+        )
+        .await
+        .expect("freed, and a gap");
+    let second = start(relay(&db, &nats).await);
+    second.until_caught_up().await;
+    assert_eq!(check_stream(&db, &nats).await, 3_000);
+    second.stop().await;
+}
+
 #[tokio::test]
 async fn claim_of_a_killed_relay_runs_out() {
     let (db, nats) = (database().await, nats().await);
