@@ -24,8 +24,8 @@ mod tls;
 mod visibility;
 mod writer;
 
-pub(crate) use append::insert;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
+pub(crate) use append::{insert, insert_new};
 pub use bell::Bell;
 pub(crate) use bell::Ear;
 pub use clock::Now;
