@@ -34,6 +34,8 @@ pub(crate) use clock::Rising;
 pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
 pub use dsn::libpq_variables;
+#[cfg(feature = "nats")]
+pub(crate) use dsn::percent_decode;
 pub use import::{
     ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
     ImportReport,
@@ -43,6 +45,8 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+#[cfg(feature = "nats")]
+pub(crate) use retry::spread;
 #[cfg(feature = "cli")]
 pub(crate) use retry::wait as retry_pause;
 pub(crate) use rows::Stamped;
