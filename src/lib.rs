@@ -62,6 +62,7 @@
 //! | `gzip` | imports of packed files |
 //! | `nats` | messages to NATS JetStream, and consumers of them |
 //! | `local` | a private PostgreSQL, found or fetched |
+//! | `server` | the HTTP API |
 //! | `cli` (default) | the command `gesta`, with all of the above |
 //! | `tower` (default) | a layer that makes a [`Context`] of each HTTP request |
 
@@ -84,6 +85,8 @@ pub mod log;
 pub mod relay;
 #[cfg(feature = "nats")]
 pub mod subscription;
+#[cfg(feature = "server")]
+pub mod access;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "cli")]
