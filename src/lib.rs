@@ -81,6 +81,7 @@ pub mod session;
 pub mod track;
 pub mod stream;
 pub mod log;
+pub mod live;
 #[cfg(feature = "nats")]
 pub mod relay;
 #[cfg(feature = "nats")]
@@ -98,6 +99,7 @@ pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use hook::{Change, Emitter, Hook, Model};
 pub use json::Json;
+pub use live::Live;
 pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
