@@ -62,6 +62,7 @@
 //! | `gzip` | imports of packed files |
 //! | `nats` | messages to NATS JetStream, and consumers of them |
 //! | `local` | a private PostgreSQL, found or fetched |
+//! | `server` | the HTTP API |
 //! | `cli` (default) | the command `gesta`, with all of the above |
 //! | `tower` (default) | a layer that makes a [`Context`] of each HTTP request |
 
@@ -80,10 +81,13 @@ pub mod session;
 pub mod track;
 pub mod stream;
 pub mod log;
+pub mod live;
 #[cfg(feature = "nats")]
 pub mod relay;
 #[cfg(feature = "nats")]
 pub mod subscription;
+#[cfg(feature = "server")]
+pub mod access;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "cli")]
@@ -95,6 +99,7 @@ pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use hook::{Change, Emitter, Hook, Model};
 pub use json::Json;
+pub use live::Live;
 pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};

@@ -47,7 +47,6 @@ pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
 #[cfg(feature = "nats")]
 pub(crate) use retry::spread;
-#[cfg(feature = "cli")]
 pub(crate) use retry::wait as retry_pause;
 pub(crate) use rows::Stamped;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};

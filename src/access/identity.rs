@@ -1,0 +1,126 @@
+//! What a credential stands for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::quote;
+use crate::resource::{Named, Tenant};
+use crate::store::Store;
+use crate::stream::Reader;
+
+/// What a credential allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Read streams, feeds, histories and searches, page by page, and follow them live.
+    EventsRead,
+    /// Read whole results at once, as a file.
+    EventsExport,
+    /// Append actions.
+    EventsWrite,
+    /// Follow and unfollow for others than oneself.
+    FeedsManage,
+    /// Make, list and revoke keys of the tenant.
+    KeysManage,
+    /// Read the server's metrics.
+    MetricsRead,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 6] = [
+        Self::EventsRead,
+        Self::EventsExport,
+        Self::EventsWrite,
+        Self::FeedsManage,
+        Self::KeysManage,
+        Self::MetricsRead,
+    ];
+
+    /// Its name, as in `events:read`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EventsRead => "events:read",
+            Self::EventsExport => "events:export",
+            Self::EventsWrite => "events:write",
+            Self::FeedsManage => "feeds:manage",
+            Self::KeysManage => "keys:manage",
+            Self::MetricsRead => "metrics:read",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no scope.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given} is no scope; known are {}", Scope::ALL.map(Scope::as_str).join(", "))]
+pub struct UnknownScope {
+    given: String,
+}
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
+        known.ok_or_else(|| UnknownScope { given: quote(text) })
+    }
+}
+
+/// Which actions of its tenant somebody sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Those whose audience has one of these labels.
+    Labels(Vec<String>),
+    /// All of them: an auditor.
+    Everything,
+}
+
+/// By what somebody is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A key, by the part of it that is no secret.
+    Key(String),
+    /// A reverse proxy that is trusted to say who it is.
+    Proxy,
+}
+
+/// Who asks, for which tenant, and what they may do there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The tenant that all of it happens in; none for a credential of all tenants, whose requests name one.
+    pub tenant: Option<Tenant>,
+    /// Who asks: the actor of what a request itself is recorded as.
+    pub who: Named,
+    /// Whether `who` is the actor of everything that is appended; otherwise each action names its own.
+    pub is_actor: bool,
+    /// What may be done.
+    pub scopes: Vec<Scope>,
+    /// What may be seen.
+    pub sight: Sight,
+    /// By what they are known.
+    pub via: Via,
+}
+
+impl Identity {
+    /// Whether something may be done.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// A reader of a tenant that sees what this identity may see. The tenant is the identity's, or, where it has none,
+    /// the one that the request names.
+    #[must_use]
+    pub fn reader(&self, store: &Store, tenant: Tenant) -> Reader {
+        let reader = Reader::new(store, tenant);
+        match &self.sight {
+            Sight::Labels(labels) => reader.labels(labels.iter().cloned()),
+            Sight::Everything => reader.auditor(),
+        }
+    }
+}
