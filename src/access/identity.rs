@@ -1,6 +1,7 @@
 //! What a credential stands for.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use crate::error::quote;
@@ -81,7 +82,7 @@ pub enum Sight {
 }
 
 /// By what somebody is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Via {
     /// A key, by the part of it that is no secret.
     Key(String),
@@ -102,6 +103,8 @@ pub struct Identity {
     pub scopes: Vec<Scope>,
     /// What may be seen.
     pub sight: Sight,
+    /// Requests a minute; none for what the server allows by default.
+    pub quota: Option<NonZeroU32>,
     /// By what they are known.
     pub via: Via,
 }

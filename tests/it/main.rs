@@ -36,6 +36,8 @@ mod relay;
 #[cfg(feature = "nats")]
 mod consumers;
 
+#[cfg(feature = "server")]
+mod access;
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;
