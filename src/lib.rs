@@ -80,6 +80,7 @@ pub mod store;
 pub mod session;
 pub mod track;
 pub mod stream;
+pub mod search;
 pub mod log;
 #[cfg(feature = "nats")]
 pub mod relay;
@@ -101,6 +102,7 @@ pub use json::Json;
 pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
+pub use search::{Query, SearchQuery};
 pub use session::Session;
 pub use store::{Receipt, Store, Writer};
 pub use stream::{FeedQuery, Follow, Page, QueryError, Reader, StreamQuery};
