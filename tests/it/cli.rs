@@ -9,5 +9,6 @@ mod import;
 mod output;
 mod program;
 mod psql;
+mod query;
 mod track;
 mod tail;
