@@ -19,6 +19,7 @@ mod key;
 mod migrate;
 mod nats;
 mod psql;
+mod query;
 mod relay;
 mod layout;
 mod log;
@@ -81,6 +82,10 @@ fn help() -> String {
     format!("{}\n\n{}", config::help(), exit::HELP)
 }
 
+fn log_help() -> String {
+    format!("{}\n\n{}", query::LANGUAGE, exit::HELP)
+}
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 struct Global {
@@ -107,8 +112,11 @@ enum Command {
     #[command(before_help = demo::EXAMPLES)]
     Demo(demo::Args),
     /// List what happened, newest first
-    #[command(before_help = log::EXAMPLES)]
-    Log(log::Args),
+    #[command(before_help = log::EXAMPLES, after_long_help = log_help())]
+    Log(Box<log::Args>),
+    /// Explain how a search is understood
+    #[command(before_help = query::EXAMPLES)]
+    Query(query::Args),
     /// Print committed actions as they come, in log order
     #[command(before_help = tail::EXAMPLES)]
     Tail(Box<tail::Args>),
@@ -254,7 +262,8 @@ fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
 async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
         Command::Demo(args) => demo::run(args, session).await,
-        Command::Log(args) => log::run(args, session).await,
+        Command::Log(args) => log::run(*args, session).await,
+        Command::Query(args) => query::run(&args, session),
         Command::Tail(args) => tail::run(*args, session).await,
         Command::Object(args) => object::run(*args, session).await,
         Command::Actor(args) => actor::run(args, session).await,

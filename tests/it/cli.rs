@@ -10,5 +10,6 @@ mod key;
 mod output;
 mod program;
 mod psql;
+mod query;
 mod track;
 mod tail;
