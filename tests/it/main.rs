@@ -35,6 +35,9 @@ mod relay;
 #[cfg(feature = "nats")]
 mod consumers;
 
+#[cfg(feature = "server")]
+mod server;
+
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;

@@ -1,0 +1,4 @@
+//! The HTTP API: a server in this process on a free port of the loopback, and requests to it.
+
+mod meta;
+pub(crate) mod rig;
