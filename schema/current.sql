@@ -252,6 +252,17 @@ ALTER FUNCTION gesta.guard_partition(partition regclass) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.guard_partition(partition regclass) IS 'Makes a new partition of gesta.action append-only.';
 
+CREATE FUNCTION gesta.has_keys() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM gesta.key)
+$$;
+
+ALTER FUNCTION gesta.has_keys() OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.has_keys() IS 'Whether any tenant has a key, revoked ones included.';
+
 CREATE FUNCTION gesta.id_floor(moment timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog'
@@ -504,6 +515,27 @@ ALTER FUNCTION gesta.next_partition_year() OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.next_partition_year() IS 'The first year after all that have a partition; null where none has one.';
 
+CREATE FUNCTION gesta.open_key(key_id text, key_hash bytea) RETURNS TABLE(tenant text, scopes text[], labels text[], actor_type text, actor_id text, actor_name text, is_actor boolean, rate_per_minute integer, expires_at timestamp with time zone, is_revoked boolean, is_used boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    salt  bytea := uuid_send(gen_random_uuid());
+    found gesta.key;
+BEGIN
+    SELECT k.* INTO found FROM gesta.key AS k WHERE k.id = key_id;
+    IF sha256(coalesce(found.hash, sha256(salt)) || salt) = sha256(key_hash || salt) THEN
+        RETURN QUERY SELECT found.tenant, found.scopes, found.labels, found.actor_type, found.actor_id, found.actor_name,
+            found.is_actor, found.rate_per_minute, found.expires_at, found.revoked_at IS NOT NULL,
+            coalesce(found.last_used_at > statement_timestamp() - interval '1 minute', false);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION gesta.open_key(key_id text, key_hash bytea) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.open_key(key_id text, key_hash bytea) IS 'The key with this id, for whoever knows the hash of its secret; no row for anybody else.';
+
 CREATE FUNCTION gesta.print_expression(mode text, type oid, "column" text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -717,6 +749,23 @@ ALTER FUNCTION gesta.text_expression(type oid, "column" text) OWNER TO gesta_own
 
 COMMENT ON FUNCTION gesta.text_expression(type oid, "column" text) IS 'The expression that makes text of a column''s value: as JSON prints it, without quotation marks.';
 
+CREATE FUNCTION gesta.touch_key(key_id text, key_hash bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    UPDATE gesta.key AS k SET last_used_at = statement_timestamp()
+    WHERE k.id = (
+        SELECT l.id FROM gesta.key AS l
+        WHERE l.id = key_id AND l.hash = key_hash
+            AND coalesce(l.last_used_at < statement_timestamp() - interval '1 minute', true)
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+$$;
+
+ALTER FUNCTION gesta.touch_key(key_id text, key_hash bytea) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.touch_key(key_id text, key_hash bytea) IS 'Notes that a key was used, at most once a minute; waits for nobody.';
+
 CREATE TABLE gesta.action (
     tenant text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -898,6 +947,72 @@ COMMENT ON COLUMN gesta.follow.muted IS 'Whether the edge is kept but adds nothi
 
 COMMENT ON COLUMN gesta.follow.created_at IS 'When it was first followed, by the database''s clock.';
 
+CREATE TABLE gesta.key (
+    id text NOT NULL COLLATE pg_catalog."C",
+    tenant text COLLATE pg_catalog."C",
+    name text NOT NULL,
+    hash bytea NOT NULL,
+    scopes text[] NOT NULL COLLATE pg_catalog."C",
+    labels text[] COLLATE pg_catalog."C",
+    actor_type text NOT NULL COLLATE pg_catalog."C",
+    actor_id text NOT NULL COLLATE pg_catalog."C",
+    actor_name text,
+    is_actor boolean NOT NULL,
+    rate_per_minute integer,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    created_by text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT key_actor_id_length CHECK (((octet_length(actor_id) >= 1) AND (octet_length(actor_id) <= 2048))),
+    CONSTRAINT key_actor_name_length CHECK ((octet_length(actor_name) <= 1024)),
+    CONSTRAINT key_actor_type_shape CHECK ((((octet_length(actor_type) >= 1) AND (octet_length(actor_type) <= 63)) AND (strpos(actor_type, ':'::text) = 0))),
+    CONSTRAINT key_hash_length CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT key_id_shape CHECK ((id ~ '^[a-z0-9]{12}$'::text)),
+    CONSTRAINT key_labels_length CHECK ((cardinality(labels) <= 32)),
+    CONSTRAINT key_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT key_rate_positive CHECK ((rate_per_minute > 0)),
+    CONSTRAINT key_scopes_length CHECK (((cardinality(scopes) >= 1) AND (cardinality(scopes) <= 32))),
+    CONSTRAINT key_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE gesta.key OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.key IS 'One row is one key of the HTTP API, written gesta_ID_SECRET. Rows stay when a key is revoked.';
+
+COMMENT ON COLUMN gesta.key.id IS 'The part of the key that is no secret: 12 random letters and digits. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.tenant IS 'The tenant that the key is for; null for all of them, then each request names one. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.name IS 'What people call it, 1 to 255 bytes. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.hash IS 'SHA-256 of the secret, 32 bytes. The secret is 256 random bits, so a slow hash would add nothing. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.scopes IS 'What it may do, such as events:read. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.labels IS 'It sees actions whose audience has one of these labels; null for all actions, as an auditor. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.actor_type IS 'Type of whom its requests are recorded as. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.actor_id IS 'Id of whom its requests are recorded as. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.actor_name IS 'What they are called; may be null. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.is_actor IS 'Whether they are the actor of everything that it appends; otherwise each action names its own. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.rate_per_minute IS 'Requests a minute; null for what the server allows by default. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.created_at IS 'When it was made, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.key.created_by IS 'Who made it, as TYPE:ID. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.expires_at IS 'From when on it is refused; null for never. Set when it is made.';
+
+COMMENT ON COLUMN gesta.key.revoked_at IS 'When it was revoked, by the database''s clock; null while it is not. Set once.';
+
+COMMENT ON COLUMN gesta.key.last_used_at IS 'When it was last used, by the database''s clock, to the minute or so; null before the first use. Changed by gesta.touch_key.';
+
 CREATE TABLE gesta.migration (
     version integer NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
@@ -1002,6 +1117,9 @@ ALTER TABLE ONLY gesta.action
 ALTER TABLE ONLY gesta.follow
     ADD CONSTRAINT follow_pkey PRIMARY KEY (tenant, id);
 
+ALTER TABLE ONLY gesta.key
+    ADD CONSTRAINT key_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY gesta.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
 
@@ -1038,6 +1156,8 @@ CREATE INDEX follow_followed_idx ON gesta.follow USING btree (tenant, followed_t
 
 CREATE INDEX follow_follower_idx ON gesta.follow USING btree (tenant, follower_type, follower_id, id);
 
+CREATE INDEX key_tenant_idx ON gesta.key USING btree (tenant, created_at);
+
 CREATE INDEX parked_stream_idx ON gesta.parked USING btree (stream, since);
 
 CREATE TRIGGER action_append_only BEFORE DELETE OR UPDATE ON gesta.action FOR EACH ROW EXECUTE FUNCTION gesta.refuse_change();
@@ -1065,6 +1185,16 @@ ALTER TABLE gesta.follow ENABLE ROW LEVEL SECURITY;
 CREATE POLICY follow_for_auditor ON gesta.follow FOR SELECT TO gesta_auditor USING (true);
 
 CREATE POLICY follow_of_tenant ON gesta.follow TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+ALTER TABLE gesta.key ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY key_for_auditor ON gesta.key FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY key_made ON gesta.key FOR INSERT TO gesta_app WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+CREATE POLICY key_of_tenant ON gesta.key FOR SELECT TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true)));
+
+CREATE POLICY key_revoked ON gesta.key FOR UPDATE TO gesta_app USING (((tenant = current_setting('gesta.tenant'::text, true)) AND (revoked_at IS NULL))) WITH CHECK (((tenant = current_setting('gesta.tenant'::text, true)) AND (revoked_at = statement_timestamp())));
 
 ALTER TABLE gesta.parked ENABLE ROW LEVEL SECURITY;
 
@@ -1106,6 +1236,9 @@ GRANT ALL ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old te
 
 REVOKE ALL ON FUNCTION gesta.guard_partition(partition regclass) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION gesta.has_keys() FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.has_keys() TO gesta_app;
+
 REVOKE ALL ON FUNCTION gesta.is_harmless(type oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.is_harmless(type oid) TO gesta_capture;
 
@@ -1129,6 +1262,9 @@ REVOKE ALL ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias 
 GRANT ALL ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.next_partition_year() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION gesta.open_key(key_id text, key_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.open_key(key_id text, key_hash bytea) TO gesta_app;
 
 REVOKE ALL ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) TO gesta_capture;
@@ -1155,6 +1291,9 @@ GRANT ALL ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch bool
 
 REVOKE ALL ON FUNCTION gesta.text_expression(type oid, "column" text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.text_expression(type oid, "column" text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.touch_key(key_id text, key_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.touch_key(key_id text, key_hash bytea) TO gesta_app;
 
 GRANT SELECT ON TABLE gesta.action TO gesta_app;
 GRANT SELECT ON TABLE gesta.action TO gesta_import;
@@ -1241,6 +1380,53 @@ GRANT INSERT ON TABLE gesta.claim TO gesta_capture;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE gesta.follow TO gesta_app;
 GRANT SELECT ON TABLE gesta.follow TO gesta_import;
 GRANT SELECT ON TABLE gesta.follow TO gesta_auditor;
+
+GRANT SELECT(id),INSERT(id) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(id) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(tenant),INSERT(tenant) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(tenant) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(name),INSERT(name) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(name) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT INSERT(hash) ON TABLE gesta.key TO gesta_app;
+
+GRANT SELECT(scopes),INSERT(scopes) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(scopes) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(labels),INSERT(labels) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(labels) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(actor_type),INSERT(actor_type) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(actor_type) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(actor_id),INSERT(actor_id) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(actor_id) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(actor_name),INSERT(actor_name) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(actor_name) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(is_actor),INSERT(is_actor) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(is_actor) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(rate_per_minute),INSERT(rate_per_minute) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(rate_per_minute) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(created_at) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(created_at) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(created_by),INSERT(created_by) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(created_by) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(expires_at) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(revoked_at),UPDATE(revoked_at) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(revoked_at) ON TABLE gesta.key TO gesta_auditor;
+
+GRANT SELECT(last_used_at) ON TABLE gesta.key TO gesta_app;
+GRANT SELECT(last_used_at) ON TABLE gesta.key TO gesta_auditor;
 
 GRANT SELECT ON TABLE gesta.migration TO gesta_app;
 GRANT SELECT ON TABLE gesta.migration TO gesta_import;

@@ -1,6 +1,7 @@
 //! What a credential stands for.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use crate::error::quote;
@@ -102,6 +103,8 @@ pub struct Identity {
     pub scopes: Vec<Scope>,
     /// What may be seen.
     pub sight: Sight,
+    /// Requests a minute; none for what the server allows by default.
+    pub quota: Option<NonZeroU32>,
     /// By what they are known.
     pub via: Via,
 }

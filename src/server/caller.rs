@@ -8,11 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::finish::Asker;
-use super::keys::AccessError;
 use super::problem::{Fault, Problem};
 use super::state::AppState;
 use super::status::Kind;
-use crate::access::{Identity, Scope, Via};
+use crate::access::{AccessError, Identity, Scope, Via};
 use crate::context::Context;
 use crate::error::quote;
 use crate::resource::Tenant;
@@ -98,20 +97,22 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let key = bearer(&parts.headers)?;
-        let identity = state.keys().authenticate(key).await.map_err(|error| match error {
-            AccessError::Unknown => {
-                let detail = "the key is not known, has run out, or was revoked";
-                let problem = Problem::new(Kind::Unauthenticated, detail);
-                problem.header(WWW_AUTHENTICATE, CHALLENGE_WRONG)
-            }
-            AccessError::Database(failure) => failure.into(),
-        })?;
+        let identity = state.keys().authenticate(key).await.map_err(refused)?;
         if let (Some(asker), Via::Key(key)) = (parts.extensions.get::<Asker>(), &identity.via) {
             asker.is(key.clone());
         }
         let tenant = tenant(&identity, &parts.headers)?;
         let seen = parts.extensions.get::<Context>().cloned().unwrap_or_else(Context::anonymous);
         Ok(Self { identity, tenant, seen })
+    }
+}
+
+/// A key that is not let in. Its text tells of nothing that its holder does not know.
+fn refused(error: AccessError) -> Problem {
+    match error {
+        AccessError::Database(failure) => failure.into(),
+        error => Problem::new(Kind::Unauthenticated, error.to_string())
+            .header(WWW_AUTHENTICATE, CHALLENGE_WRONG),
     }
 }
 

@@ -19,7 +19,6 @@ mod api;
 mod body;
 mod caller;
 mod finish;
-mod keys;
 mod meta;
 mod metrics;
 mod path;
@@ -34,7 +33,6 @@ mod suggest;
 
 pub use body::BODY_LEN_MAX;
 pub use caller::{Caller, TENANT_HEADER};
-pub use keys::{AccessError, Keys};
 pub use path::Path;
 pub use problem::{Fault, Problem};
 pub use query::{Pairs, Parameters, Query};

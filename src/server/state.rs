@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::keys::Keys;
 use super::metrics::Metrics;
+use crate::access::Keys;
 use crate::error::quote;
 use crate::store::{Store, Writer};
 

@@ -32,13 +32,14 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [Migration; 6] = migrations![
+const MIGRATIONS: [Migration; 7] = migrations![
     1 "0001_roles",
     2 "0002_action",
     3 "0003_partitions",
     4 "0004_follow",
     5 "0005_capture",
     6 "0006_relay",
+    7 "0007_access",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.

@@ -36,6 +36,8 @@ mod relay;
 mod consumers;
 
 #[cfg(feature = "server")]
+mod access;
+#[cfg(feature = "server")]
 mod server;
 
 #[cfg(feature = "cli")]

@@ -14,8 +14,15 @@ use crate::support::{OwnCluster, bare_database};
 /// Databases of one cluster that are migrated at the same moment.
 const AT_ONCE: usize = 6;
 
-const ALL: [&str; 6] =
-    ["0001_roles", "0002_action", "0003_partitions", "0004_follow", "0005_capture", "0006_relay"];
+const ALL: [&str; 7] = [
+    "0001_roles",
+    "0002_action",
+    "0003_partitions",
+    "0004_follow",
+    "0005_capture",
+    "0006_relay",
+    "0007_access",
+];
 
 async fn connect(config: &Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.expect("a connection");

@@ -1,12 +1,13 @@
 //! A server on a test's database, keys for it, and a client.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use gesta::access::{Identity, Scope, Sight, Via};
-use gesta::server::{AppState, Keys, ServeError, Settings, serve};
-use gesta::{Store, Tenant};
+use gesta::access::{Keys, NewKey, Scope};
+use gesta::server::{AppState, ServeError, Settings, serve};
+use gesta::{Context, Store};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,18 +20,19 @@ use tokio::task::JoinHandle;
 use crate::support::{TestDb, resource};
 
 /// A key of the tenant `default` that may read and write, and names the actor of each action.
-pub(crate) const WRITER: &str = "gesta_writer";
+pub(crate) const WRITER: &str = "writer";
 /// The same, whose actions are all of `user:ann`.
-pub(crate) const ANN: &str = "gesta_ann";
+pub(crate) const ANN: &str = "ann";
 /// A key that may read only, and sees what is public.
-pub(crate) const READER: &str = "gesta_reader";
+pub(crate) const READER: &str = "reader";
 /// A key of all tenants that may do anything and sees everything.
-pub(crate) const ADMIN: &str = "gesta_admin";
+pub(crate) const ADMIN: &str = "admin";
 
 /// A running server.
 pub(crate) struct Rig {
     pub(crate) store: Store,
     pub(crate) address: SocketAddr,
+    keys: HashMap<&'static str, String>,
     client: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), ServeError>>,
@@ -77,47 +79,64 @@ impl Answer {
     }
 }
 
-fn identity(name: &str, tenant: Option<&str>, scopes: &[Scope]) -> Identity {
-    Identity {
-        tenant: tenant.map(|name| Tenant::new(name).expect("a tenant")),
-        who: resource(&format!("service:{name}")).named(name),
-        is_actor: false,
-        scopes: scopes.to_vec(),
-        sight: Sight::Labels(vec!["public".to_owned()]),
-        via: Via::Key(name.to_owned()),
-    }
-}
-
-fn keys() -> Keys {
+/// The keys above, by their names.
+async fn make_keys(db: &TestDb) -> HashMap<&'static str, String> {
+    // Keys of all tenants are made by the operator.
+    let keys = Keys::new(&db.unbound_store().await);
     let both = [Scope::EventsRead, Scope::EventsWrite];
+    let named = |name: &str| NewKey::new(name, &resource(&format!("service:{name}")).named(name));
     let ann = resource("user:ann").named("Ann");
-    Keys::fixed(
-        [
-            (WRITER, identity("writer", Some("default"), &both)),
-            (ANN, Identity { who: ann, is_actor: true, ..identity("ann", Some("default"), &both) }),
-            (READER, identity("reader", Some("default"), &[Scope::EventsRead])),
-            (ADMIN, Identity { sight: Sight::Everything, ..identity("admin", None, &Scope::ALL) }),
-        ]
-        .map(|(key, identity)| (key.to_owned(), identity)),
-    )
+    let all = [
+        (WRITER, named("writer").scopes(both)),
+        (ANN, NewKey::new("ann", &ann).scopes(both).acting()),
+        (READER, named("reader").scopes([Scope::EventsRead])),
+        (ADMIN, named("admin").scopes(Scope::ALL).all_tenants().auditor()),
+    ];
+    let by = Context::new(&resource("user:operator"));
+    let mut made = HashMap::new();
+    for (name, key) in all {
+        let (_, credential) = keys.create(key, &by).await.expect("a key");
+        made.insert(name, credential.reveal());
+    }
+    made
 }
 
 impl Rig {
     /// A server on a database.
     pub(crate) async fn start(db: &TestDb) -> Self {
-        Self::start_with(db.store().await, Settings::default()).await
+        Self::start_with(db, Settings::default()).await
     }
 
-    pub(crate) async fn start_with(store: Store, settings: Settings) -> Self {
+    /// The same, as an operator has set it.
+    pub(crate) async fn start_with(db: &TestDb, settings: Settings) -> Self {
+        let keys = make_keys(db).await;
+        Self::start_on(db.store().await, keys, settings).await
+    }
+
+    /// A server that nobody has a key for.
+    pub(crate) async fn start_without_keys(store: Store) -> Self {
+        Self::start_on(store, HashMap::new(), Settings::default()).await
+    }
+
+    async fn start_on(
+        store: Store,
+        keys: HashMap<&'static str, String>,
+        settings: Settings,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let state = AppState::new(store.clone(), keys(), settings);
+        let state = AppState::new(store.clone(), Keys::new(&store), settings);
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(serve(listener, state, async {
             let _ = stopped.await;
         }));
         let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-        Self { store, address, client, stop: Some(stop), running }
+        Self { store, address, keys, client, stop: Some(stop), running }
+    }
+
+    /// The header of a key, by its name; of a text that is no name, as it is.
+    pub(crate) fn bearer(&self, key: &str) -> String {
+        format!("Bearer {}", self.keys.get(key).map_or(key, String::as_str))
     }
 
     /// Asks without a key.
@@ -127,7 +146,7 @@ impl Rig {
 
     /// Asks with a key.
     pub(crate) async fn get_as(&self, key: &str, path: &str) -> Answer {
-        let key = format!("Bearer {key}");
+        let key = self.bearer(key);
         self.send(Method::GET, path, &[("authorization", &key)], "").await
     }
 
@@ -139,7 +158,7 @@ impl Rig {
         content_type: &str,
         body: impl Into<Bytes>,
     ) -> Answer {
-        let key = format!("Bearer {key}");
+        let key = self.bearer(key);
         let headers = [("authorization", key.as_str()), ("content-type", content_type)];
         self.send(Method::POST, path, &headers, body).await
     }
