@@ -5,6 +5,8 @@
 //! ([`form`]) is the same everywhere: command line, import, messages.
 
 pub mod form;
+#[cfg(any(feature = "nats", feature = "server"))]
+pub(crate) mod cloudevent;
 mod id;
 mod new;
 mod read;

@@ -38,6 +38,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::subject::{Subjects, Tree};
+use crate::action::cloudevent::{SPEC_VERSION, STRUCTURED};
 use crate::action::{Action, ActionId, form};
 use crate::error::quote;
 use crate::resource::Named;
@@ -52,8 +53,6 @@ pub const CONTENT_TYPE_HEADER: &str = "content-type";
 pub const COMPARED_HEADER: &str = "Gesta-Compared-Since";
 /// The header that says of a stub why it is one.
 const PARKED_HEADER: &str = "ce-parked";
-/// What it says.
-const STRUCTURED: &str = "application/cloudevents+json";
 /// Bytes of a printed position: ids of transactions in progress included, far more than any real one.
 pub const POSITION_LEN_MAX: usize = 64 * 1024;
 
@@ -338,7 +337,7 @@ impl<'a> Event<'a> {
             None => action.verb.clone(),
         };
         Self {
-            specversion: "1.0",
+            specversion: SPEC_VERSION,
             id: action.id.to_string(),
             source,
             kind: allowed(&kind).into_owned(),

@@ -107,6 +107,20 @@ impl FromRequestParts<AppState> for Caller {
     }
 }
 
+/// A [`Caller`] who may append: whoever may not is refused before the body is read.
+#[derive(Clone, Debug)]
+pub struct Appends(pub Caller);
+
+impl FromRequestParts<AppState> for Appends {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(Scope::EventsWrite)?;
+        Ok(Self(caller))
+    }
+}
+
 /// A key that is not let in. Its text tells of nothing that its holder does not know.
 fn refused(error: AccessError) -> Problem {
     match error {

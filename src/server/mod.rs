@@ -15,24 +15,31 @@
 //!
 //! Start reading at `router.rs`.
 
+mod accept;
+mod admit;
 mod api;
 mod body;
 mod caller;
+mod cloudevent;
+mod entries;
 mod finish;
 mod meta;
 mod metrics;
 mod path;
 mod problem;
 mod query;
+mod refusal;
 mod reply;
+mod results;
 mod router;
 mod serve;
 mod state;
 mod status;
 mod suggest;
 
-pub use body::BODY_LEN_MAX;
-pub use caller::{Caller, TENANT_HEADER};
+pub use accept::{acceptable, content_type};
+pub use body::{BODY_LEN_MAX, Payload};
+pub use caller::{Appends, Caller, TENANT_HEADER};
 pub use path::Path;
 pub use problem::{Fault, Problem};
 pub use query::{Pairs, Parameters, Query};

@@ -79,6 +79,21 @@ impl Fault {
         Self::new(Place::Offset(offset), code, detail)
     }
 
+    /// The same fault, in a part of a larger document.
+    #[must_use]
+    pub(super) fn below(mut self, part: &str) -> Self {
+        if let Place::Pointer(pointer) = &mut self.place {
+            pointer.insert_str(0, part);
+        }
+        self
+    }
+
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// What was probably meant instead of a word, among those that are known.
     #[must_use]
     pub fn meant<'a>(mut self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {

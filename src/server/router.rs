@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
@@ -54,7 +54,11 @@ pub fn router(state: AppState) -> Router {
 
 /// What is below `/api/v1`.
 fn api_paths() -> Router<AppState> {
-    Router::new().route("/whoami", get(api::whoami::get))
+    Router::new()
+        .route("/events", post(api::append::post))
+        .route("/events:batch", post(api::batch::post))
+        .route("/events:validate", post(api::validate::post))
+        .route("/whoami", get(api::whoami::get))
 }
 
 async fn unknown_path() -> Problem {

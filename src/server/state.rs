@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::body::Room;
 use super::metrics::Metrics;
 use crate::access::Keys;
 use crate::error::quote;
@@ -22,6 +23,7 @@ struct Inner {
     writer: Writer,
     keys: Keys,
     metrics: Metrics,
+    room: Room,
     settings: Settings,
 }
 
@@ -42,7 +44,7 @@ impl AppState {
         let metrics = Metrics::new();
         let batches = metrics.batches();
         let writer = store.writer_told(move |len| batches.observe(len));
-        Self(Arc::new(Inner { store, writer, keys, metrics, settings }))
+        Self(Arc::new(Inner { store, writer, keys, metrics, room: Room::new(), settings }))
     }
 
     /// The log.
@@ -61,6 +63,10 @@ impl AppState {
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    pub(super) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -86,6 +86,12 @@ impl Failure {
         }
     }
 
+    /// Whether it is about the content of a row: a constraint, a value that does not fit, a trigger that refuses it.
+    #[must_use]
+    pub fn is_of_row(&self) -> bool {
+        retry::judge(self) == retry::Verdict::Row
+    }
+
     /// Whether it may pass by itself: a lost connection, a restart of the server, no connection in time.
     #[must_use]
     pub fn is_passing(&self) -> bool {
