@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::caller::Caller;
 use super::problem::Fault;
 use super::refusal::Refusal;
-use crate::access::Via;
+use crate::access::{self, Via};
 use crate::action::form::Given;
 use crate::action::{NewAction, Source};
 use crate::error::quote;
@@ -65,7 +65,8 @@ impl Sender {
                     "`actor` is {given}, but the credential is that of {}; leave `actor` out",
                     actor.resource
                 );
-                return Err(Refusal::not_yours("/actor", detail));
+                let denied = access::Refusal::Actor(action.actor.resource.to_string());
+                return Err(Refusal::not_yours("/actor", detail, denied));
             }
             action.actor = actor.clone();
         }
@@ -88,7 +89,8 @@ impl Sender {
                     quote(given.as_str()),
                     quote(own.as_str())
                 );
-                Err(Refusal::not_yours("/tenant", detail))
+                let denied = access::Refusal::Tenant(given.as_str().to_owned());
+                Err(Refusal::not_yours("/tenant", detail, denied))
             }
             (Some(own), _) => Ok(own.clone()),
             (None, Some(given)) => Ok(given),
@@ -96,7 +98,7 @@ impl Sender {
                 let detail = "`tenant` is missing: the credential is valid for all tenants, so name one here or by the \
                               header `X-Gesta-Tenant`";
                 let fault = Fault::pointer("/tenant", "missing", detail);
-                Err(Refusal { kind: super::Kind::TenantMissing, fault })
+                Err(Refusal { kind: super::Kind::TenantMissing, fault, denied: None })
             }
         }
     }

@@ -21,6 +21,7 @@ mod api;
 mod body;
 mod caller;
 mod cloudevent;
+mod credential;
 mod entries;
 mod finish;
 mod meta;

@@ -2,6 +2,7 @@
 
 use super::problem::{Fault, Problem};
 use super::status::Kind;
+use crate::access;
 use crate::import;
 
 /// Why an action is not taken.
@@ -9,17 +10,23 @@ use crate::import;
 pub(super) struct Refusal {
     pub(super) kind: Kind,
     pub(super) fault: Fault,
+    /// What stands in the log of it, where somebody tried what they may not.
+    pub(super) denied: Option<Box<access::Refusal>>,
 }
 
 impl Refusal {
     pub(super) fn body(fault: Fault) -> Self {
-        Self { kind: Kind::Body, fault }
+        Self { kind: Kind::Body, fault, denied: None }
     }
 
     /// Somebody says to be somebody else, or somewhere else.
-    pub(super) fn not_yours(pointer: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn not_yours(
+        pointer: &str,
+        detail: impl Into<String>,
+        denied: access::Refusal,
+    ) -> Self {
         let fault = Fault::pointer(pointer, "identity-mismatch", detail);
-        Self { kind: Kind::NotYours, fault }
+        Self { kind: Kind::NotYours, fault, denied: Some(Box::new(denied)) }
     }
 
     /// The same fault, in a part of a larger document.

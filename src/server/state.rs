@@ -1,12 +1,15 @@
 //! What all handlers share.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::body::Room;
 use super::metrics::Metrics;
-use crate::access::Keys;
+use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
 use crate::error::quote;
 use crate::store::{Store, Writer};
 
@@ -24,6 +27,8 @@ struct Inner {
     keys: Keys,
     metrics: Metrics,
     room: Room,
+    limits: RateLimits,
+    recorder: Recorder,
     settings: Settings,
 }
 
@@ -32,6 +37,12 @@ struct Inner {
 pub struct Settings {
     /// Where the API is, below the host.
     pub base_path: BasePath,
+    /// Requests a minute of each credential that has no number of its own; without it they are not limited.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Networks of the operator's proxies, which vouch for the addresses of their clients in `X-Forwarded-For`.
+    pub proxies: Vec<IpNet>,
+    /// Proxies that say who asks; nobody by default.
+    pub proxy_identity: Option<ProxyTrust>,
 }
 
 impl AppState {
@@ -44,7 +55,16 @@ impl AppState {
         let metrics = Metrics::new();
         let batches = metrics.batches();
         let writer = store.writer_told(move |len| batches.observe(len));
-        Self(Arc::new(Inner { store, writer, keys, metrics, room: Room::new(), settings }))
+        Self(Arc::new(Inner {
+            recorder: Recorder::new(writer.clone()),
+            limits: RateLimits::new(settings.requests_per_minute),
+            room: Room::new(),
+            store,
+            writer,
+            keys,
+            metrics,
+            settings,
+        }))
     }
 
     /// The log.
@@ -63,6 +83,20 @@ impl AppState {
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Records who read what, and who was refused.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
+    pub(super) fn limits(&self) -> &RateLimits {
+        &self.0.limits
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
     }
 
     pub(super) fn room(&self) -> &Room {

@@ -3,5 +3,9 @@
 mod append;
 mod batch;
 mod cloudevents;
+mod limits;
 mod meta;
+#[cfg(feature = "cli")]
+mod process;
 pub(crate) mod rig;
+mod shutdown;

@@ -30,7 +30,8 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     acceptable(&payload.headers, &["application/json"])?;
     let media = content_type(&payload.headers, &ONE)?;
-    let action = one(media, &payload, &Sender::new(&caller)).inspect_err(|_| {
+    let action = one(media, &payload, &Sender::new(&caller)).inspect_err(|refusal| {
+        caller.tell(refusal);
         state.metrics().actions("invalid", 1);
     })?;
     match state.writer().append(action).await {

@@ -50,6 +50,7 @@ pub(crate) async fn post(
     let sender = Sender::new(&caller);
     let entries =
         parsed(payload, sender, |media, payload, sender| many(media, payload, sender)).await?;
+    caller.tell_first(&entries);
     let results = match query.atomicity {
         Atomicity::Each => each(&state, entries).await,
         Atomicity::Whole => whole(&state, entries).await,

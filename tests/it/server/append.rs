@@ -29,7 +29,7 @@ async fn stored(rig: &Rig, answer: &Answer) -> Value {
 }
 
 async fn count(db: &TestDb) -> i64 {
-    let sql = "SELECT count(*) FROM gesta.action WHERE source = 'api'";
+    let sql = "SELECT count(*) FROM gesta.action WHERE source = 'api' AND outcome = 'ok'";
     db.admin().await.query_one(sql, &[]).await.expect("counted").get(0)
 }
 
@@ -133,7 +133,7 @@ async fn tenant_of_an_action_is_the_credential_s_or_named_once() {
     };
     assert_eq!(named("acme", &closed()).await.code(), 201);
     named("acme", &of("other")).await.problem(403, "identity-mismatch");
-    let sql = "SELECT count(*) FROM gesta.action WHERE tenant = 'acme'";
+    let sql = "SELECT count(*) FROM gesta.action WHERE tenant = 'acme' AND outcome = 'ok'";
     assert_eq!(db.admin().await.query_one(sql, &[]).await.expect("counted").get::<_, i64>(0), 2);
 }
 
@@ -227,7 +227,7 @@ async fn requests_that_come_together_share_commits() {
     let body = closed();
     let answers = join_all((0..256).map(|_| post(&rig, WRITER, &body))).await;
     assert!(answers.iter().all(|answer| answer.code() == 201));
-    let sql = "SELECT count(*), count(DISTINCT xid::text) FROM gesta.action WHERE source = 'api'";
+    let sql = "SELECT count(*), count(DISTINCT xid::text) FROM gesta.action WHERE source = 'api' AND outcome = 'ok'";
     let row = db.admin().await.query_one(sql, &[]).await.expect("counted");
     let (actions, commits): (i64, i64) = (row.get(0), row.get(1));
     assert!(actions == 256 && commits < 128, "{commits} commits");

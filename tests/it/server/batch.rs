@@ -25,7 +25,7 @@ async fn post(rig: &Rig, path: &str, body: Value) -> Answer {
 }
 
 async fn count(db: &TestDb) -> i64 {
-    let sql = "SELECT count(*) FROM gesta.action WHERE source = 'api'";
+    let sql = "SELECT count(*) FROM gesta.action WHERE source = 'api' AND outcome = 'ok'";
     db.admin().await.query_one(sql, &[]).await.expect("counted").get(0)
 }
 
