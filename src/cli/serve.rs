@@ -60,14 +60,14 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Proxies that log people in")]
 struct Identity {
     /// Believe the proxies' X-Gesta-User: the id of a resource of this type, such as user
-    #[arg(long, value_name = "TYPE")]
-    proxy_users: Option<ResourceType>,
+    #[arg(long = "proxy-users", id = "proxy_users", value_name = "TYPE")]
+    users: Option<ResourceType>,
     /// What everybody may whom the proxy names; may be repeated
-    #[arg(long, value_name = "SCOPE", value_parser = scopes(), requires = "proxy_users")]
-    proxy_scope: Vec<Scope>,
+    #[arg(long = "proxy-scope", value_name = "SCOPE", value_parser = scopes(), requires = "proxy_users")]
+    scope: Vec<Scope>,
     /// They see actions with this label; may be repeated
-    #[arg(long, value_name = "LABEL", requires = "proxy_users")]
-    proxy_label: Vec<String>,
+    #[arg(long = "proxy-label", value_name = "LABEL", requires = "proxy_users")]
+    label: Vec<String>,
 }
 
 /// `10.0.0.0/8`, or one address.
@@ -207,12 +207,12 @@ impl Args {
 
 impl Identity {
     fn trust(&self, proxies: &[IpNet], session: &Session) -> anyhow::Result<Option<ProxyTrust>> {
-        let Some(kind) = &self.proxy_users else { return Ok(None) };
+        let Some(kind) = &self.users else { return Ok(None) };
         if proxies.is_empty() {
             return Err(Told::usage("`--proxy-users` needs `--proxy`: whose word is it?").into());
         }
-        let sight = Sight::Labels(self.proxy_label.clone());
-        let rights = Rights { scopes: self.proxy_scope.clone(), sight };
+        let sight = Sight::Labels(self.label.clone());
+        let rights = Rights { scopes: self.scope.clone(), sight };
         let trust = ProxyTrust::new(proxies.iter().copied(), kind.clone());
         Ok(Some(trust.tenant(session.tenant.clone()).everybody(rights)))
     }

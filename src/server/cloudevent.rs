@@ -155,7 +155,7 @@ impl Event {
             .and_then(|object| kind.strip_prefix(object.kind.as_str())?.strip_prefix('.'));
         let verb = verb.filter(|verb| !verb.is_empty()).unwrap_or(&kind).to_owned();
         let given = Given {
-            id: Some(self.action_id(&id, &source, time, &sender.tenant(tenant.as_deref())?)?),
+            id: Some(Self::action_id(&id, &source, time, &sender.tenant(tenant.as_deref())?)?),
             tenant,
             actor: self.party("actor")?,
             verb,
@@ -179,7 +179,6 @@ impl Event {
     }
 
     fn action_id(
-        &self,
         id: &str,
         source: &str,
         time: Option<DateTime<Utc>>,

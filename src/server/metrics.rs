@@ -96,8 +96,6 @@ impl Metrics {
         let help = "Reads and refusals since the start that the database did not take";
         registry.register("records_lost", help, lost.clone());
         Self(Arc::new(Inner {
-            left_out,
-            lost,
             registry,
             requests,
             durations,
@@ -105,6 +103,8 @@ impl Metrics {
             batches,
             connections,
             waiting,
+            left_out,
+            lost,
         }))
     }
 

@@ -48,8 +48,7 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     let answer = format(&payload.headers, content_type(&payload.headers, &MANY)?)?;
     let sender = Sender::new(&caller);
-    let entries =
-        parsed(payload, sender, |media, payload, sender| many(media, payload, sender)).await?;
+    let entries = parsed(payload, sender, many).await?;
     caller.tell_first(&entries);
     let results = match query.atomicity {
         Atomicity::Each => each(&state, entries).await,

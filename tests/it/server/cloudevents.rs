@@ -79,7 +79,7 @@ fn event() -> Value {
     json!({
         "specversion": "1.0", "id": "A-1", "source": "https://shop.example/orders", "type": "issue.close",
         "subject": "issue:70", "time": "2026-11-20T12:00:00.5Z", "actor": "user:bob", "severity": 3,
-        "data": { "n": 12345678901234567890.5_f64 }
+        "data": { "n": 0.5 }
     })
 }
 
@@ -134,7 +134,7 @@ async fn events_that_are_none_are_refused_by_their_attribute() {
         assert!(answer.status.is_client_error(), "{name}: {answer:?}");
         assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{answer:?}");
     }
-    let twice = event().to_string().replacen("{", r#"{"id":"x","#, 1);
+    let twice = event().to_string().replacen('{', r#"{"id":"x","#, 1);
     let problem = rig.post_as(WRITER, "/api/v1/events", STRUCTURED, twice).await;
     assert_eq!(problem.problem(400, "invalid-body")["errors"][0]["code"], "repeated");
     let mut own = event();
