@@ -6,6 +6,7 @@ mod doctor;
 mod emit;
 mod history;
 mod import;
+mod key;
 mod output;
 mod program;
 mod psql;
