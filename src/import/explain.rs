@@ -68,6 +68,6 @@ mod tests {
         let text = "{\n  \"actor\": {\n    \"id\": tru\n  }\n}";
         let problem = read::<serde_json::Value>("body", text.as_bytes()).expect_err("no JSON");
         assert_eq!(problem.field.as_deref(), Some("actor.id"));
-        assert!(problem.text.starts_with("`actor.id`: is not JSON at byte 27:"), "{problem:?}");
+        assert!(problem.text.starts_with("`actor.id`: is not JSON at byte 29:"), "{problem:?}");
     }
 }
