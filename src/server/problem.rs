@@ -13,7 +13,7 @@ use crate::error::chain;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Why a request was not done. [`super::finish`] writes it out, with the id of the request.
+/// Why a request was not done. `finish.rs` writes it out, with the id of the request.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Parts>);
 
@@ -237,7 +237,7 @@ struct Form<'a> {
 }
 
 impl IntoResponse for Problem {
-    /// The body is written by [`super::finish`], which knows the request.
+    /// The body is written by `finish.rs`, which knows the request.
     fn into_response(mut self) -> axum::response::Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.0.kind.status();
