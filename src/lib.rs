@@ -92,6 +92,8 @@ pub mod subscription;
 pub mod access;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "cli")]
 pub mod config;
 #[cfg(feature = "cli")]

@@ -37,7 +37,8 @@ FROM ",
 }
 pub(crate) use insert_action;
 
-/// Whether the stored row is the one that was given, column by column; only columns that the writer gives count. LIMIT
+/// Whether the stored row is the one that was given, column by column; only columns that the writer gives count. Of what
+/// came over HTTP, `context.api` is what the server saw of the request, and a repeated request is another one. LIMIT
 /// keeps the planner to one probe of the primary key a row: of a large batch it would rather read the whole log, since it
 /// counts a probe of every partition where only one is made.
 macro_rules! compare_action {
@@ -51,10 +52,14 @@ FROM ",
             "
 CROSS JOIN LATERAL (
     SELECT (a.actor_type, a.actor_id, a.verb, a.object_type, a.object_id, a.target_type, a.target_id, a.occurred_at,
-        a.run_id, a.source, a.outcome, a.description, a.changes, a.data, a.names, a.context, a.audience)
+        a.run_id, a.source, a.outcome, a.description, a.changes, a.data, a.names, a.audience)
         IS NOT DISTINCT FROM (r.actor_type, r.actor_id, r.verb, r.object_type, r.object_id, r.target_type, r.target_id,
-        r.occurred_at, r.run_id, r.source, r.outcome, r.description, r.changes, r.data, r.names, r.context,
-        r.audience::text[]) AS same
+        r.occurred_at, r.run_id, r.source, r.outcome, r.description, r.changes, r.data, r.names, r.audience::text[])
+        AND CASE
+            WHEN a.source = 'api' AND jsonb_typeof(a.context) = 'object' AND jsonb_typeof(r.context) = 'object'
+                THEN a.context - 'api' = r.context - 'api'
+            ELSE a.context IS NOT DISTINCT FROM r.context
+        END AS same
     FROM gesta.action AS a
     WHERE a.tenant = $1 AND a.id = r.id
     LIMIT 1

@@ -34,7 +34,7 @@ pub(crate) use clock::Rising;
 pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
 pub use dsn::libpq_variables;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "server"))]
 pub(crate) use dsn::percent_decode;
 pub use import::{
     ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
@@ -87,6 +87,12 @@ impl Failure {
             Self::Statement { source, .. } => source.code(),
             _ => None,
         }
+    }
+
+    /// Whether it is about the content of a row: a constraint, a value that does not fit, a trigger that refuses it.
+    #[must_use]
+    pub fn is_of_row(&self) -> bool {
+        retry::judge(self) == retry::Verdict::Row
     }
 
     /// Whether it may pass by itself: a lost connection, a restart of the server, no connection in time.

@@ -79,6 +79,8 @@ pub enum WriteError {
     },
 }
 
+/// Hears how many actions a commit was of.
+type Told = dyn Fn(usize) + Send + Sync;
 type Answer = oneshot::Sender<Result<Receipt, WriteError>>;
 
 /// An action in the queue, with the room that it takes there.
@@ -97,8 +99,17 @@ impl Store {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn writer(&self) -> Writer {
+        self.writer_told(|_| {})
+    }
+
+    /// The same, which tells after each commit how many actions it was of.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn writer_told(&self, told: impl Fn(usize) + Send + Sync + 'static) -> Writer {
         let (queue, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(gather(self.clone(), waiting));
+        tokio::spawn(gather(self.clone(), waiting, Arc::new(told)));
         Writer { store: self.clone(), queue, room: Arc::new(Semaphore::new(QUEUE_BYTES_MAX)) }
     }
 }
@@ -137,7 +148,7 @@ fn weight(action: &NewAction) -> usize {
 }
 
 /// Hands batches to committers, until the last writer has gone.
-async fn gather(store: Store, mut queue: mpsc::UnboundedReceiver<Waiting>) {
+async fn gather(store: Store, mut queue: mpsc::UnboundedReceiver<Waiting>, told: Arc<Told>) {
     let mut commits = JoinSet::new();
     loop {
         while commits.try_join_next().is_some() {}
@@ -147,7 +158,7 @@ async fn gather(store: Store, mut queue: mpsc::UnboundedReceiver<Waiting>) {
         // Who was answered just now, and has more to append, gets into this batch and not into the one after it.
         tokio::task::yield_now().await;
         let Some(batch) = next_batch(&mut queue).await else { break };
-        commits.spawn(commit(store.clone(), batch));
+        commits.spawn(commit(store.clone(), batch, Arc::clone(&told)));
     }
     while commits.join_next().await.is_some() {}
 }
@@ -214,7 +225,7 @@ impl Batch {
 }
 
 /// Stores a batch. Where the database refuses it for the sake of a row, its halves are tried, down to that row.
-async fn commit(store: Store, batch: Batch) {
+async fn commit(store: Store, batch: Batch, told: Arc<Told>) {
     let mut pieces = vec![batch];
     while let Some(piece) = pieces.pop() {
         match store_rows(&store, &piece.rows).await {
@@ -222,7 +233,12 @@ async fn commit(store: Store, batch: Batch) {
                 let [first, second] = piece.halves();
                 pieces.extend([second, first]);
             }
-            result => piece.answer(result),
+            result => {
+                if result.is_ok() {
+                    told(piece.rows.len());
+                }
+                piece.answer(result);
+            }
         }
     }
 }

@@ -39,6 +39,9 @@ mod consumers;
 
 #[cfg(feature = "server")]
 mod access;
+#[cfg(feature = "server")]
+mod server;
+
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;

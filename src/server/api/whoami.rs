@@ -1,0 +1,42 @@
+//! `GET /whoami`: what a credential is, for whoever holds it.
+
+use serde::Serialize;
+
+use crate::access::{Sight, Via};
+use crate::action::form::Party;
+use crate::server::{Caller, JsonReply, Query};
+
+/// What a credential is.
+#[derive(Debug, Serialize)]
+pub(crate) struct WhoAmI {
+    /// The tenant; null for a credential of all tenants.
+    tenant: Option<String>,
+    /// Who: the actor of what a request itself is recorded as.
+    who: serde_json::Value,
+    /// Whether `who` is the actor of all that is appended.
+    is_actor: bool,
+    /// What may be done.
+    scopes: Vec<&'static str>,
+    /// The labels of actions that are seen; null where all are.
+    labels: Option<Vec<String>>,
+    /// The part of the key that is no secret; null behind a proxy.
+    key: Option<String>,
+}
+
+pub(crate) async fn get(Query(()): Query<()>, caller: Caller) -> JsonReply<WhoAmI> {
+    let identity = caller.identity();
+    JsonReply(WhoAmI {
+        tenant: identity.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()),
+        who: serde_json::json!(Party::from(&identity.who)),
+        is_actor: identity.is_actor,
+        scopes: identity.scopes.iter().map(|scope| scope.as_str()).collect(),
+        labels: match &identity.sight {
+            Sight::Labels(labels) => Some(labels.clone()),
+            Sight::Everything => None,
+        },
+        key: match &identity.via {
+            Via::Key(key) => Some(key.clone()),
+            Via::Proxy => None,
+        },
+    })
+}

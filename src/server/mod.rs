@@ -1,0 +1,51 @@
+//! The HTTP API: what `gesta serve` answers.
+//!
+//! ```text
+//! connection ─► Context ─► finish ─► panics, deadline ─► (un)packing ─► route ─► Caller ─► handler ─► store
+//!  serve.rs      layer/    finish.rs     router.rs                               caller.rs  api/, meta/
+//! ```
+//!
+//! - [`Problem`] is every refusal and failure; [`Kind`] is the table of them, and `status.rs` the only file that knows the
+//!   status codes of HTTP. A handler returns `Result<_, Problem>`; `finish.rs` writes it out, with the request's id, and logs
+//!   the cause of a failure once.
+//! - [`Caller`] is who asks: a handler that takes one is refused to whoever gives no valid credential. It gives the reader
+//!   that a stream is read through.
+//! - [`Query`] reads the parameters of an URL, strictly; [`Path`] those of the path.
+//! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it).
+//!
+//! Start reading at `router.rs`.
+
+mod accept;
+mod admit;
+mod api;
+mod body;
+mod caller;
+mod cloudevent;
+mod credential;
+mod entries;
+mod finish;
+mod meta;
+mod metrics;
+mod path;
+mod problem;
+mod query;
+mod refusal;
+mod reply;
+mod results;
+mod router;
+mod serve;
+mod state;
+mod status;
+mod suggest;
+
+pub use accept::{acceptable, content_type};
+pub use body::{BODY_LEN_MAX, Payload};
+pub use caller::{Appends, Caller, TENANT_HEADER};
+pub use path::Path;
+pub use problem::{Fault, Problem};
+pub use query::{Pairs, Parameters, Query};
+pub use reply::{Created, JsonReply};
+pub use router::router;
+pub use serve::{DRAIN_TIME_MAX, ServeError, serve};
+pub use state::{AppState, BasePath, BasePathError, Settings};
+pub use status::Kind;

@@ -1,0 +1,51 @@
+//! What is answered where nothing is wrong.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, Response};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::problem::Problem;
+use super::status::CREATED;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A value as JSON.
+#[derive(Clone, Debug)]
+pub struct JsonReply<T>(pub T);
+
+/// A new thing as JSON, and where it is.
+#[derive(Clone, Debug)]
+pub struct Created<T> {
+    /// The thing.
+    pub value: T,
+    /// Its path, with the base path.
+    pub location: String,
+}
+
+impl<T: Serialize> IntoResponse for JsonReply<T> {
+    fn into_response(self) -> axum::response::Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => {
+                let mut response = Response::new(Body::from(body));
+                response.headers_mut().insert(CONTENT_TYPE, JSON);
+                response
+            }
+            Err(error) => Problem::internal(&error).into_response(),
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = JsonReply(self.value).into_response();
+        if response.status().is_success() {
+            *response.status_mut() = CREATED;
+        }
+        if let Ok(location) = HeaderValue::try_from(self.location) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
+}

@@ -1,0 +1,108 @@
+//! Which path leads where, and what every request goes through.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
+
+use super::finish::finish;
+use super::problem::Problem;
+use super::state::AppState;
+use super::status::Kind;
+use super::{api, meta};
+use crate::layer::{ContextLayer, ProxyHeader};
+
+/// How long a request may take up to the head of its response. The longest statement is given up before.
+const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
+
+/// The API on a state. Each request must have a `ConnectInfo<SocketAddr>` among its extensions.
+pub fn router(state: AppState) -> Router {
+    let paths = Router::new()
+        .nest("/api/v1", api_paths())
+        .route("/healthz", get(meta::healthz::get))
+        .route("/readyz", get(meta::readyz::get))
+        .route("/metrics", get(meta::metrics::get))
+        .route("/version", get(meta::version::get))
+        .route("/docs/problems", get(meta::problems::list))
+        .route("/docs/problems/{slug}", get(meta::problems::get));
+    let paths = match state.base_path().as_str() {
+        "" => paths,
+        base => Router::new().nest(base, paths),
+    };
+    let context = ContextLayer::new(|_| None)
+        .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
+        .trusted_proxies(ProxyHeader::XForwardedFor, state.settings().proxies.iter().copied());
+    // The last one is the outermost.
+    paths
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(RequestDecompressionLayer::new())
+        .layer(CompressionLayer::new())
+        .layer(from_fn(in_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), finish))
+        .layer(context)
+        .with_state(state)
+}
+
+/// What is below `/api/v1`.
+fn api_paths() -> Router<AppState> {
+    Router::new()
+        .route("/events", post(api::append::post))
+        .route("/events:batch", post(api::batch::post))
+        .route("/events:validate", post(api::validate::post))
+        .route("/whoami", get(api::whoami::get))
+}
+
+async fn unknown_path() -> Problem {
+    Problem::of(Kind::UnknownPath)
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::of(Kind::Method)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::of(Kind::Unavailable)
+            .cause_text(format!("no answer within {} s", REQUEST_TIME_MAX.as_secs()))
+            .into_response(),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as it is called")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    Problem::of(Kind::Internal).cause_text(format!("a handler panicked: {text}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_is_a_problem_whose_text_stays_here() {
+        let broken: Router = Router::new()
+            .route("/", get(async || -> &'static str { panic!("a secret") }))
+            .layer(CatchPanicLayer::custom(panicked));
+        let response = broken.oneshot(Request::new(Body::empty())).await.expect("an answer");
+        let problem = response.extensions().get::<Problem>().expect("a problem");
+        assert_eq!(problem.kind(), Kind::Internal);
+        assert_eq!(problem.cause_for_log(), Some("a handler panicked: a secret"));
+        let body = problem.body("", Some("r-1"));
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}
