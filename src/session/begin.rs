@@ -143,7 +143,9 @@ impl<'c> Session<'c> {
         let (alive, ended): (Result<(), tokio_postgres::Error>, _) =
             join(alive, self.tx.commit()).await;
         alive.map_err(database(WHAT))?;
-        ended.map_err(database(WHAT))
+        ended.map_err(database(WHAT))?;
+        self.store.bell().ring();
+        Ok(())
     }
 
     /// Rolls everything back. Dropping the session does the same without an answer.

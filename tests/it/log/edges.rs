@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gesta::log::{LogError, Writing};
-use gesta::{Context, Log, NewAction, Position, Tenant};
+use gesta::{Context, Log, NewAction, Position, Session, Tenant};
 
 use super::{action, drain, objects, read};
 use crate::support::{append, check_log, database, resource};
@@ -134,7 +134,7 @@ async fn from_a_time_on_nothing_that_was_recorded_is_missing() {
 
 /// Pauses of an hour: only the bell can wake it.
 #[tokio::test]
-async fn commit_of_a_writer_in_the_same_process_wakes_who_waits() {
+async fn commit_of_a_writer_or_a_session_in_the_same_process_wakes_who_waits() {
     let db = database().await;
     let store = db.store().await;
     let hour = Duration::from_hours(1);
@@ -146,10 +146,18 @@ async fn commit_of_a_writer_in_the_same_process_wakes_who_waits() {
     let _ = written.expect("appended");
     let chunk = chunk.expect("a chunk");
     assert_eq!(objects(&chunk.entries), ["1"]);
-    append(&store, action("2")).await;
+    let mut client = store.client().await.expect("a connection");
+    let ctx = Context::system("test").expect("a context");
+    let mut session = Session::begin(&store, &mut client, &ctx).await.expect("begun");
+    session.emit(action("2")).await.expect("emitted");
+    let (chunk, committed) = tokio::join!(biased; log.next(&chunk.end, 10), session.commit());
+    committed.expect("committed");
+    let chunk = chunk.expect("a chunk");
+    assert_eq!(objects(&chunk.entries), ["2"]);
+    append(&store, action("3")).await;
     let ring = async { log.ring() };
     let (chunk, ()) = tokio::join!(log.next(&chunk.end, 10), ring);
-    assert_eq!(objects(&chunk.expect("a chunk").entries), ["2"]);
+    assert_eq!(objects(&chunk.expect("a chunk").entries), ["3"]);
 }
 
 #[tokio::test]
