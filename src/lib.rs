@@ -80,6 +80,7 @@ pub mod store;
 pub mod session;
 pub mod track;
 pub mod stream;
+pub mod format;
 pub mod log;
 #[cfg(feature = "nats")]
 pub mod relay;

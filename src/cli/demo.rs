@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use super::entry::{Detail, Entry, Printer};
+use super::entry::{Detail, Printer};
 use super::exit::Code;
 use super::layout::{FAINT, Line, STRONG, write_row};
 use super::output::{Format, Out};
@@ -21,6 +21,7 @@ use super::{import, say};
 use crate::config::Place;
 use crate::context::Context;
 use crate::error::chain;
+use crate::format::Item;
 use crate::import::Git;
 use crate::resource::Tenant;
 use crate::store::{ImportCounts, ImportError, ImportOptions};
@@ -170,14 +171,14 @@ impl Tour<'_> {
         if has_history {
             self.heading("What happened last", &format!("log -n {SHOWN}"))?;
             let page = StreamQuery::tenant().limit(SHOWN).page(reader).await?;
-            self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())?;
+            self.print(&page.items.iter().map(Item::from).collect::<Vec<_>>())?;
         }
         self.heading("What was done to issue 70", "object issue:70")?;
         let page = StreamQuery::object(&story::issue()?).page(reader).await?;
-        self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())?;
+        self.print(&page.items.iter().map(Item::from).collect::<Vec<_>>())?;
         self.heading("What is new for Ann, and why", &format!("feed {} -n {SHOWN}", ann.resource))?;
         let page = FeedQuery::new(&ann).limit(SHOWN).page(reader).await?;
-        self.print(&page.items.iter().map(Entry::from).collect::<Vec<_>>())
+        self.print(&page.items.iter().map(Item::from).collect::<Vec<_>>())
     }
 
     fn heading(&mut self, text: &str, command: &str) -> std::io::Result<()> {
@@ -190,7 +191,7 @@ impl Tour<'_> {
         write_row(self.out.writer(), &[width], &[lines])
     }
 
-    fn print(&mut self, entries: &[Entry<'_>]) -> anyhow::Result<()> {
+    fn print(&mut self, entries: &[Item<'_>]) -> anyhow::Result<()> {
         let now = self.database.store.now();
         Ok(Printer::new(Detail::Brief, now).print(&mut self.out, entries)?)
     }

@@ -1,22 +1,21 @@
-//! An action, perhaps out of a feed, as a row of a table, a JSON object, a record of CSV.
+//! Actions, perhaps out of a feed, as rows of a table, JSON lines, CSV.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use chrono::{DateTime, Utc};
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut, write_row};
 use super::output::{Format, Out};
 use super::when;
-use crate::action::form::time;
 use crate::action::{Action, Outcome};
+use crate::format::Item;
+use crate::format::csv::Column;
 use crate::json::Json;
 use crate::registry::ago;
 use crate::resource::Named;
-use crate::stream::{FeedItem, Reason};
+use crate::stream::Reason;
 
 /// Width of a time to the second.
 const WHEN: usize = 19;
@@ -27,33 +26,6 @@ const VALUE: usize = 40;
 /// Changed fields that a table shows of an action, unless all is asked for.
 const CHANGES: usize = 3;
 
-/// The columns of CSV: those of the JSON form, flat.
-const RECORD: [&str; 23] = [
-    "id",
-    "tenant",
-    "actor_type",
-    "actor_id",
-    "actor_name",
-    "verb",
-    "object_type",
-    "object_id",
-    "object_name",
-    "target_type",
-    "target_id",
-    "target_name",
-    "occurred_at",
-    "recorded_at",
-    "run_id",
-    "source",
-    "outcome",
-    "description",
-    "changes",
-    "data",
-    "context",
-    "audience",
-    "reasons",
-];
-
 /// How much of an action a table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
@@ -61,55 +33,6 @@ pub(crate) enum Detail {
     Brief,
     /// Everything.
     Full,
-}
-
-/// An action to be printed.
-pub(crate) struct Entry<'a> {
-    pub(crate) action: &'a Action,
-    pub(crate) reasons: Option<&'a [Reason]>,
-}
-
-impl<'a> From<&'a Action> for Entry<'a> {
-    fn from(action: &'a Action) -> Self {
-        Self { action, reasons: None }
-    }
-}
-
-impl<'a> From<&'a FeedItem> for Entry<'a> {
-    fn from(item: &'a FeedItem) -> Self {
-        Self { action: &item.action, reasons: Some(&item.reasons) }
-    }
-}
-
-/// The JSON form of the action; in a feed also `reasons`.
-impl Serialize for Entry<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct FromFeed<'a> {
-            #[serde(flatten)]
-            action: &'a Action,
-            reasons: Vec<ReasonForm<'a>>,
-        }
-        match self.reasons {
-            None => self.action.serialize(serializer),
-            Some(reasons) => {
-                let reasons = reasons.iter().map(ReasonForm).collect();
-                FromFeed { action: self.action, reasons }.serialize(serializer)
-            }
-        }
-    }
-}
-
-struct ReasonForm<'a>(&'a Reason);
-
-impl Serialize for ReasonForm<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut form = serializer.serialize_struct("Reason", 3)?;
-        form.serialize_field("followed", &self.0.followed)?;
-        form.serialize_field("role", self.0.role.as_str())?;
-        form.serialize_field("flag", &self.0.flag)?;
-        form.end()
-    }
 }
 
 /// Prints entries as they come in, page by page.
@@ -124,24 +47,23 @@ impl Printer {
         Self { detail, now, widths: None }
     }
 
-    pub(crate) fn print(&mut self, out: &mut Out, entries: &[Entry<'_>]) -> io::Result<()> {
+    pub(crate) fn print(&mut self, out: &mut Out, entries: &[Item<'_>]) -> io::Result<()> {
         match out.format() {
             Format::Jsonl => entries.iter().try_for_each(|entry| out.json(entry)),
             Format::Csv => {
                 if self.widths.replace([0; 3]).is_none() {
-                    out.csv(RECORD)?;
+                    out.csv(Column::ALL.iter().map(|column| column.as_str()))?;
                 }
-                entries.iter().try_for_each(|entry| {
-                    let record = entry.record();
-                    out.csv(record.iter().map(String::as_str))
-                })
+                entries
+                    .iter()
+                    .try_for_each(|entry| out.csv(Column::ALL.iter().map(|it| it.cell(entry))))
             }
             Format::Table => self.table(out, entries),
         }
     }
 
     /// The first page decides how wide the columns are.
-    fn table(&mut self, out: &mut Out, entries: &[Entry<'_>]) -> io::Result<()> {
+    fn table(&mut self, out: &mut Out, entries: &[Item<'_>]) -> io::Result<()> {
         let widths = if let Some(widths) = self.widths {
             widths
         } else {
@@ -155,7 +77,7 @@ impl Printer {
         entries.iter().try_for_each(row)
     }
 
-    fn cells(&self, entry: &Entry<'_>, width: usize) -> [Vec<Line>; 3] {
+    fn cells(&self, entry: &Item<'_>, width: usize) -> [Vec<Line>; 3] {
         let action = entry.action;
         let at = Line::plain(&when::short(action.occurred_at));
         let ago = Line::of(FAINT, &ago(self.now - action.occurred_at));
@@ -170,7 +92,7 @@ impl Printer {
 }
 
 /// The widths of the columns: actors get what they need, up to a limit, and the rest is for what they did.
-fn widths(total: usize, entries: &[Entry<'_>]) -> [usize; 3] {
+fn widths(total: usize, entries: &[Item<'_>]) -> [usize; 3] {
     let lines = entries.iter().flat_map(|entry| who(&entry.action.actor, usize::MAX));
     let widest = lines.map(|line| line.width()).max().unwrap_or(0);
     let who = widest.clamp(*WHO.start(), (*WHO.end()).min(total * 3 / 10));
@@ -270,47 +192,4 @@ fn because(reason: &Reason) -> Line {
     let flag = flag.map(|flag| format!(" ({flag})")).unwrap_or_default();
     let role = reason.role.as_str();
     Line::of(FAINT, &format!("via {} as {role}{flag}", reason.followed))
-}
-
-impl Entry<'_> {
-    fn record(&self) -> Vec<String> {
-        let action = self.action;
-        let kind = |named: Option<&Named>| named.map(|named| named.resource.kind.to_string());
-        let id = |named: Option<&Named>| named.map(|named| named.resource.id.to_string());
-        let name = |named: Option<&Named>| named.and_then(|named| named.name.clone());
-        let json = |json: &Option<Json>| json.as_ref().map(|json| json.get().to_owned());
-        let (actor, object, target) =
-            (Some(&action.actor), action.object.as_ref(), action.target.as_ref());
-        let reasons = self.reasons.map(|reasons| {
-            let reason = |reason: &Reason| format!("{} {}", reason.role.as_str(), reason.followed);
-            reasons.iter().map(reason).collect::<Vec<_>>().join("; ")
-        });
-        [
-            Some(action.id.to_string()),
-            Some(action.tenant.to_string()),
-            kind(actor),
-            id(actor),
-            name(actor),
-            Some(action.verb.clone()),
-            kind(object),
-            id(object),
-            name(object),
-            kind(target),
-            id(target),
-            name(target),
-            Some(time(action.occurred_at)),
-            Some(time(action.recorded_at)),
-            action.run.map(|run| run.to_string()),
-            Some(action.source.as_str().to_owned()),
-            Some(action.outcome.as_str().to_owned()),
-            action.description.clone(),
-            json(&action.changes),
-            json(&action.data),
-            json(&action.context),
-            Some(serde_json::json!(action.audience.0).to_string()),
-            reasons,
-        ]
-        .map(Option::unwrap_or_default)
-        .into()
-    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::layout::{Line, PLAIN, STRONG, write_row};
 use crate::error::{is_disguising, visible};
+use crate::format::csv::{self, Cells};
 
 /// Width of a table where no terminal says otherwise.
 const WIDTH: usize = 80;
@@ -102,18 +103,19 @@ impl Out {
         writeln!(self.writer, "{shown}")
     }
 
-    /// One record of CSV.
-    pub(crate) fn csv<'a>(&mut self, fields: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
-        let mut record = csv::WriterBuilder::new()
-            .terminator(csv::Terminator::CRLF)
-            .from_writer(&mut self.writer);
-        let medium = self.medium;
-        let fields = fields.into_iter().map(|field| match medium {
-            Medium::Terminal => safe_cell(&visible(field)).into_owned(),
-            Medium::Pipe => safe_cell(field).into_owned(),
-        });
-        record.write_record(fields).map_err(io::Error::from)?;
-        record.flush()
+    /// One record of CSV, safe to open in a spreadsheet.
+    pub(crate) fn csv<T: AsRef<str>>(
+        &mut self,
+        cells: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        let out = &mut self.writer;
+        match self.medium {
+            Medium::Terminal => {
+                let cells = cells.into_iter().map(|cell| visible(cell.as_ref()).into_owned());
+                csv::write_record(out, cells, Cells::Safe)
+            }
+            Medium::Pipe => csv::write_record(out, cells, Cells::Safe),
+        }
     }
 
     /// A text for people, which is neither JSON nor CSV.
@@ -201,16 +203,6 @@ fn harmless_json(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection"): an apostrophe in front of what begins one.
-fn safe_cell(text: &str) -> Cow<'_, str> {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
-            format!("'{text}").into()
-        }
-        _ => text.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
 
@@ -223,13 +215,5 @@ mod tests {
         let shown = harmless_json(&text);
         assert!(!shown.chars().any(is_disguising), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), value);
-    }
-
-    #[test]
-    fn formulas_become_text() {
-        for formula in ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"] {
-            assert_eq!(safe_cell(formula), format!("'{formula}"));
-        }
-        assert_eq!(safe_cell("a=1"), "a=1");
     }
 }

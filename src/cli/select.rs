@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::entry::{Detail, Entry, Printer};
+use super::entry::{Detail, Printer};
 use super::exit::{Code, Told};
 use super::output::Out;
 use super::say;
@@ -14,6 +14,7 @@ use super::session::Database;
 use super::when::{When, short};
 use crate::action::Outcome;
 use crate::action::form::time;
+use crate::format::Item;
 use crate::json::Json;
 use crate::resource::ResourceType;
 use crate::stream::{Cursor, Direction, Filter, PAGE_LEN_MAX, Page, QueryError, Reader};
@@ -207,7 +208,7 @@ impl Listing<'_> {
         page: impl AsyncFn(Option<Cursor>, usize) -> Result<Page<T>, QueryError>,
     ) -> anyhow::Result<Code>
     where
-        for<'a> Entry<'a>: From<&'a T>,
+        for<'a> Item<'a>: From<&'a T>,
     {
         let mut cursor = self.span.cursor()?;
         let mut left = match self.span.limit {
@@ -224,7 +225,7 @@ impl Listing<'_> {
             if newer {
                 found.items.reverse();
             }
-            let entries: Vec<_> = found.items.iter().map(Entry::from).collect();
+            let entries: Vec<_> = found.items.iter().map(Item::from).collect();
             printer.print(out, &entries)?;
             out.flush()?;
             count += entries.len();

@@ -1,9 +1,10 @@
 //! `gesta show`: everything of one action.
 
-use super::entry::{Detail, Entry, Printer};
+use super::entry::{Detail, Printer};
 use super::exit::{Code, Told};
 use super::session::{Role, Session};
 use crate::action::ActionId;
+use crate::format::Item;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +24,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         return Err(Told::not_found(text).into());
     };
     let mut out = session.out();
-    Printer::new(Detail::Full, database.store.now()).print(&mut out, &[Entry::from(&action)])?;
+    Printer::new(Detail::Full, database.store.now()).print(&mut out, &[Item::from(&action)])?;
     out.flush()?;
     Ok(Code::Ok)
 }

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::entry::{self, Detail, Printer};
+use super::entry::{Detail, Printer};
 use super::exit::{Code, Told};
 use super::nats::NatsArgs;
 use super::output::{Format, Out};
@@ -17,6 +17,7 @@ use super::select::outcome;
 use super::session::{Role, Session, now};
 use crate::action::{Action, Outcome};
 use crate::error::chain;
+use crate::format::Item;
 use crate::log::{Chunk, Entry, Log, LogError, Position};
 use crate::relay::{Filter, Tree};
 use crate::resource::{ResourceRef, ResourceType};
@@ -219,10 +220,10 @@ fn print(
     match (args.position, out.format()) {
         (true, Format::Jsonl) => out.json(&Positioned { position, action }),
         (true, _) => {
-            printer.print(out, &[entry::Entry::from(action)])?;
+            printer.print(out, &[Item::from(action)])?;
             out.text(&format!("position {position}"))
         }
-        (false, _) => printer.print(out, &[entry::Entry::from(action)]),
+        (false, _) => printer.print(out, &[Item::from(action)]),
     }
 }
 

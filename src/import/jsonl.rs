@@ -135,6 +135,11 @@ fn own_form(text: &str, tenant: &Tenant, error: &serde_json::Error) -> Result<Ne
     if probe.event_id.or(probe.batch_id).is_some() {
         return Err(explain(text, error));
     }
+    own(text, tenant)
+}
+
+/// An action in our own form.
+pub(crate) fn own(text: &str, tenant: &Tenant) -> Result<NewAction, Problem> {
     let given: Given = serde_json::from_str(text).map_err(|error| explain(text, &error))?;
     Ok(given.into_action(tenant)?)
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 pub use git::Git;
 pub use jsonl::Jsonl;
+pub(crate) use jsonl::own;
 
 use crate::action::{InvalidAction, NewAction};
 use crate::resource::{ResourceError, Tenant};

@@ -4,43 +4,30 @@
 //! headers and the payload is the JSON form of the action ([`crate::action::form`]); in structured mode the payload is a
 //! CloudEvent in JSON whose `data` is that form. `schema/message.schema.json` has both, and the headers, for validators.
 //!
-//! | header | attribute | what |
-//! |---|---|---|
-//! | `Nats-Msg-Id` | | the action's id: the broker drops what it has seen within the stream's duplicate window |
-//! | `Gesta-Position` | | the place in the log, printed; opaque, and in log order with the stream's sequence |
-//! | `content-type` | | `application/cloudevents+json` in structured mode, else missing |
-//! | `ce-specversion` | `specversion` | `1.0` |
-//! | `ce-id` | `id` | the action's id |
-//! | `ce-source` | `source` | `/PREFIX/TENANT`, both as in the subject; with `id` unique on a broker |
-//! | `ce-type` | `type` | `OBJECTTYPE.VERB`, or `VERB` without an object |
-//! | `ce-subject` | `subject` | the object, `TYPE:ID`; missing without an object |
-//! | `ce-time` | `time` | `occurred_at` |
-//! | `ce-datacontenttype` | `datacontenttype` | `application/json` |
-//! | `ce-tenant` | `tenant` | the tenant |
-//! | `ce-actor` | `actor` | who, `TYPE:ID` |
-//! | `ce-target` | `target` | in, to or for what, `TYPE:ID`; missing without a target |
-//! | `ce-parked` | `parked` | why the message is a stub, see below; missing otherwise |
-//! | `Gesta-Compared-Since` | | the relay's own, after a database was restored: how far back it compares ids |
+//! | header | what |
+//! |---|---|
+//! | `Nats-Msg-Id` | the action's id: the broker drops what it has seen within the stream's duplicate window |
+//! | `Gesta-Position` | the place in the log, printed; opaque, and in log order with the stream's sequence |
+//! | `content-type` | `application/cloudevents+json` in structured mode, else missing |
+//! | `ce-` and a name | the attributes of that name ([`crate::format::event`]); PREFIX is that of the subjects |
+//! | `Gesta-Compared-Since` | the relay's own, after a database was restored: how far back it compares ids |
 //!
 //! An action whose message the broker does not take, because it is too large, is *parked*: its place in the stream is taken
 //! by a stub, the same action with the same id without `changes`, `data`, `context` and `description`. Whoever needs these
 //! reads them from PostgreSQL by tenant and id. `gesta relay status` lists what is parked.
 //!
 //! In structured mode the attributes are in the payload, and only the first three headers are sent. Values of `ce-` headers
-//! are percent-encoded as the binding says (section 3.1.3.2). CloudEvents allows no control characters in attributes; where
-//! an id or verb has some, the attribute shows U+FFFD for each. The payload is always exact, so identity is read there.
-
-use std::borrow::Cow;
-use std::fmt::Write as _;
+//! are percent-encoded as the binding says (section 3.1.3.2). The payload is always exact, so identity is read there.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::subject::{Subjects, Tree};
-use crate::action::{Action, ActionId, form};
+use super::subject::Subjects;
+use crate::action::{Action, ActionId};
 use crate::error::quote;
-use crate::resource::Named;
+use crate::format::event::{self, Attributes, CloudEvent};
+use crate::format::percent;
 
 /// The broker's own header for the id that it recognises duplicates by.
 pub const ID_HEADER: &str = "Nats-Msg-Id";
@@ -52,8 +39,6 @@ pub const CONTENT_TYPE_HEADER: &str = "content-type";
 pub const COMPARED_HEADER: &str = "Gesta-Compared-Since";
 /// The header that says of a stub why it is one.
 const PARKED_HEADER: &str = "ce-parked";
-/// What it says.
-const STRUCTURED: &str = "application/cloudevents+json";
 /// Bytes of a printed position: ids of transactions in progress included, far more than any real one.
 pub const POSITION_LEN_MAX: usize = 64 * 1024;
 
@@ -224,30 +209,24 @@ impl Encoder {
             return Err(MessageError::Position { id, given: quote(position) });
         }
         let write = |source| MessageError::Write { id, source };
-        let source = self.source(action);
-        let event = Event { parked: parked.map(Parked::as_str), ..Event::of(action, &source) };
+        let source = event::source(self.subjects.prefix().as_str(), &action.tenant);
+        let attributes = Attributes::of(action, &source).parked(parked.map(Parked::as_str));
         let mut headers = HeaderMap::new();
-        headers.insert(ID_HEADER, event.id.as_str());
+        headers.insert(ID_HEADER, id.to_string());
         headers.insert(POSITION_HEADER, position);
         let payload = match self.mode {
             Mode::Binary => {
-                for (name, value) in event.attributes() {
-                    headers.insert(name, percent_encode(value).as_str());
+                for (name, value) in attributes.iter() {
+                    headers.insert(format!("ce-{name}"), percent_encode(value).as_str());
                 }
                 serde_json::to_vec(action).map_err(write)?
             }
             Mode::Structured => {
-                headers.insert(CONTENT_TYPE_HEADER, STRUCTURED);
-                serde_json::to_vec(&Structured { event, data: action }).map_err(write)?
+                headers.insert(CONTENT_TYPE_HEADER, event::MEDIA_TYPE);
+                serde_json::to_vec(&CloudEvent { attributes, data: action }).map_err(write)?
             }
         };
         Ok(Outgoing { id, subject: self.subjects.of(action), headers, payload: payload.into() })
-    }
-
-    fn source(&self, action: &Action) -> String {
-        let filter = self.subjects.filter(Tree::Public).tenant(&action.tenant).to_string();
-        let tenant = filter[self.subjects.prefix().as_str().len()..].split('.').nth(2);
-        format!("/{}/{}", self.subjects.prefix(), tenant.unwrap_or_default())
     }
 }
 
@@ -310,103 +289,16 @@ fn is_structured(content_type: &str) -> bool {
     content_type.get(..MEDIA_TYPE.len()).is_some_and(|it| it.eq_ignore_ascii_case(MEDIA_TYPE))
 }
 
-/// The attributes of an action's CloudEvent.
-#[derive(Serialize)]
-struct Event<'a> {
-    specversion: &'static str,
-    id: String,
-    source: &'a str,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    time: String,
-    datacontenttype: &'static str,
-    tenant: &'a str,
-    actor: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parked: Option<&'static str>,
-}
-
-impl<'a> Event<'a> {
-    fn of(action: &'a Action, source: &'a str) -> Self {
-        let name = |named: &Named| allowed(&named.resource.to_string()).into_owned();
-        let kind = match &action.object {
-            Some(object) => format!("{}.{}", object.resource.kind, action.verb),
-            None => action.verb.clone(),
-        };
-        Self {
-            specversion: "1.0",
-            id: action.id.to_string(),
-            source,
-            kind: allowed(&kind).into_owned(),
-            subject: action.object.as_ref().map(name),
-            time: form::time(action.occurred_at),
-            datacontenttype: "application/json",
-            tenant: action.tenant.as_str(),
-            actor: name(&action.actor),
-            target: action.target.as_ref().map(name),
-            parked: None,
-        }
-    }
-
-    fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let required = [
-            ("ce-specversion", self.specversion),
-            ("ce-id", &self.id),
-            ("ce-source", self.source),
-            ("ce-type", &self.kind),
-            ("ce-time", &self.time),
-            ("ce-datacontenttype", self.datacontenttype),
-            ("ce-tenant", self.tenant),
-            ("ce-actor", &self.actor),
-        ];
-        let optional = [
-            ("ce-subject", self.subject.as_deref()),
-            ("ce-target", self.target.as_deref()),
-            (PARKED_HEADER, self.parked),
-        ];
-        let optional = optional.into_iter().filter_map(|(name, it)| Some((name, it?)));
-        required.into_iter().chain(optional)
-    }
-}
-
-#[derive(Serialize)]
-struct Structured<'a> {
-    #[serde(flatten)]
-    event: Event<'a>,
-    data: &'a Action,
-}
-
 #[derive(Deserialize)]
 struct WithData {
     data: Action,
     parked: Option<String>,
 }
 
-/// What a CloudEvents attribute can hold of a text (CloudEvents 1.0, section "Type System"): no control characters and no
-/// noncharacters.
-fn allowed(text: &str) -> Cow<'_, str> {
-    let forbidden = |c: char| {
-        c.is_control() || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
-    };
-    if text.contains(forbidden) { text.replace(forbidden, "\u{fffd}").into() } else { text.into() }
-}
-
 /// Everything but printable ASCII, and `"` and `%` as well (NATS binding, section 3.1.3.2). What is left cannot end a
 /// header, on which `HeaderMap::insert` would panic.
 fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'%' => drop(write!(encoded, "%{byte:02X}")),
-            0x21..=0x7e => encoded.push(byte.into()),
-            _ => drop(write!(encoded, "%{byte:02X}")),
-        }
-    }
-    encoded
+    percent::encode(text, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%'))
 }
 
 fn is_position(text: &str) -> bool {

@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::action::{Action, Audience};
 use crate::error::quote;
+use crate::format::percent::{self, is_token as is_plain};
 use crate::resource::{ResourceRef, Tenant};
 
 /// Bytes of a prefix.
@@ -448,14 +449,8 @@ fn write_id(f: &mut impl fmt::Write, id: &str) -> fmt::Result {
     Sha256::digest(id).iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
 fn escape(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
-    text.bytes().try_for_each(|byte| {
-        if is_plain(byte) { f.write_char(byte.into()) } else { write!(f, "%{byte:02X}") }
-    })
+    percent::write(f, text, is_plain)
 }
 
 /// What was escaped; nothing where the token is not what [`escape`] writes.

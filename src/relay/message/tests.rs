@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::action::{Audience, Outcome, Source};
 use crate::json::Json;
-use crate::resource::{ResourceRef, Tenant};
+use crate::resource::{Named, ResourceRef, Tenant};
 
 const POSITION: &str = "1.7:12:9,11/42";
 
