@@ -82,6 +82,7 @@ pub mod track;
 pub mod stream;
 pub mod format;
 pub mod log;
+pub mod live;
 #[cfg(feature = "nats")]
 pub mod relay;
 #[cfg(feature = "nats")]
@@ -101,6 +102,7 @@ pub use action::{Action, ActionId, Audience, NewAction, Outcome, Source};
 pub use context::Context;
 pub use hook::{Change, Emitter, Hook, Model};
 pub use json::Json;
+pub use live::Live;
 pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};

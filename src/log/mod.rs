@@ -83,3 +83,4 @@ pub(crate) use holder::list as holders;
 pub use holder::{Holder, Writing};
 pub use position::{Origin, Position, PositionError};
 pub use reader::{CHUNK_LEN_MAX, Chunk, Entry, Log};
+pub(crate) use wait::Pauses;

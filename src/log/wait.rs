@@ -6,7 +6,7 @@ use crate::store::Ear;
 
 /// The first pause, and after how long it looks in any case.
 #[derive(Clone, Debug)]
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     pub(super) first: Duration,
     pub(super) longest: Duration,
 }
@@ -20,7 +20,7 @@ impl Default for Pauses {
 
 impl Pauses {
     /// Waits for the bell, but not longer than the pause, and makes the next one twice as long.
-    pub(super) async fn pause(&mut self, ear: &mut Ear) {
+    pub(crate) async fn pause(&mut self, ear: &mut Ear) {
         let pause = self.first.min(self.longest);
         let _ = tokio::time::timeout(pause, ear.ring()).await;
         self.first = pause.saturating_mul(2);

@@ -43,7 +43,6 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
-#[cfg(feature = "cli")]
 pub(crate) use retry::wait as retry_pause;
 pub(crate) use rows::Stamped;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};

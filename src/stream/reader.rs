@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::cursor::CursorError;
+use crate::action::Action;
 use crate::resource::Tenant;
 use crate::store::{Failure, Store, failed};
 
@@ -105,6 +106,19 @@ impl Reader {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether it sees an action, by the audience that the action carries: the rule of every query here, for those who have
+    /// the action already. It knows nothing of an audience that was changed after the action was read.
+    #[must_use]
+    pub fn sees(&self, action: &Action) -> bool {
+        let is_in =
+            |labels: &[String]| action.audience.0.iter().any(|label| labels.contains(label));
+        let admits = match &self.sight {
+            Sight::Labels(labels) => is_in(labels),
+            Sight::Everything => true,
+        };
+        admits && action.tenant == self.tenant
     }
 
     /// Whether everything is seen, and else the labels: parameters of every query.

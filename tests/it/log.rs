@@ -1,6 +1,6 @@
 //! The log reader: overlapping transactions, resuming anywhere, durability, other databases, and chaos.
 
-mod chaos;
+pub(crate) mod chaos;
 mod edges;
 mod order;
 mod restart;
@@ -24,7 +24,7 @@ impl TestDb {
 }
 
 /// `user:1 did thing:<object>`
-pub(super) fn action(object: &str) -> NewAction {
+pub(crate) fn action(object: &str) -> NewAction {
     let ctx = Context::new(&resource("user:1"));
     NewAction::new("did", &ctx).object(&resource(&format!("thing:{object}")))
 }

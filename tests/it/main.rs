@@ -28,6 +28,7 @@ mod isolation;
 mod plans;
 
 mod log;
+mod live;
 #[cfg(feature = "nats")]
 mod broker;
 #[cfg(feature = "nats")]

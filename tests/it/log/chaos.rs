@@ -9,46 +9,46 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gesta::log::Entry;
-use gesta::{ActionId, Log, Position, Receipt, Store};
+use gesta::{Action, ActionId, Log, Position, Receipt, Store};
 use tokio::task::JoinSet;
 
 use super::{action, distinct, drain, read};
 use crate::support::{TestDb, check_log_but_xids, database};
 
-const WRITERS: u64 = 8;
+pub(crate) const WRITERS: u64 = 8;
 const READERS: u64 = 3;
 const OBJECTS: u64 = 4;
 /// Actions of each writer.
 const COMMITTED_MIN: usize = 40;
 
 /// A small generator (`SplitMix64`), so that a seed says all.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % end
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 }
 
-fn duration() -> Duration {
+pub(crate) fn duration() -> Duration {
     #[expect(clippy::disallowed_methods, reason = "a knob of this test alone")]
     let seconds = std::env::var("GESTA_CHAOS_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(3))
 }
 
 /// Counters that writers lock and count up, as an application does with the rows that its actions are about.
-async fn make_counters(db: &TestDb) {
+pub(crate) async fn make_counters(db: &TestDb) {
     let sql =
         "CREATE SCHEMA app; CREATE TABLE app.thing (id bigint PRIMARY KEY, n bigint NOT NULL);
         INSERT INTO app.thing SELECT n, 0 FROM generate_series(0, 3) AS n;
@@ -108,7 +108,7 @@ async fn step(store: &Store, tx: &deadpool_postgres::Transaction<'_>, object: u6
 }
 
 /// Goes on for the time that is asked for, and on a busy machine until it has committed something worth the name.
-async fn write(store: Store, mut dice: Dice, until: Instant) -> Vec<ActionId> {
+pub(crate) async fn write(store: Store, mut dice: Dice, until: Instant) -> Vec<ActionId> {
     let mut all = Vec::new();
     while Instant::now() < until || all.len() < COMMITTED_MIN {
         all.extend(transaction(&store, &mut dice).await);
@@ -138,11 +138,11 @@ async fn follow(log: Log, mut dice: Dice, ended: Arc<AtomicBool>) -> Vec<Entry> 
 }
 
 /// Per object the numbers only rise: the order of the commits.
-fn assert_commit_order(entries: &[Entry], seed: u64) {
+pub(crate) fn assert_commit_order<'a>(actions: impl IntoIterator<Item = &'a Action>, seed: u64) {
     let mut last = BTreeMap::new();
-    for entry in entries {
-        let object = &entry.action.object.as_ref().expect("an object").resource.id;
-        let n: i64 = entry.action.description.as_deref().expect("a number").parse().expect("n");
+    for action in actions {
+        let object = &action.object.as_ref().expect("an object").resource.id;
+        let n: i64 = action.description.as_deref().expect("a number").parse().expect("n");
         let before = last.insert(object.to_string(), n);
         assert!(before.is_none_or(|before| before < n), "seed {seed}: {object}: {before:?}, {n}");
     }
@@ -174,7 +174,7 @@ async fn every_reader_sees_every_committed_action_once_and_in_commit_order() {
         let missing: Vec<_> = committed.iter().filter(|id| !seen_ids.contains(id)).collect();
         assert_eq!(missing, [] as [&ActionId; 0], "seed {seed}: committed and not seen");
         assert_eq!(seen_ids.len(), committed.len(), "seed {seed}: seen and not committed");
-        assert_commit_order(&seen, seed);
+        assert_commit_order(seen.iter().map(|entry| &entry.action), seed);
     }
     // What the ticks are for: one who remembers the greatest `seq` misses what commits late.
     let naive = naive.await.expect("it ends");
