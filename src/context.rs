@@ -66,6 +66,13 @@ impl Context {
         Self::new(&ResourceRef::anonymous())
     }
 
+    /// The same circumstances, with somebody else who acts: whom a request's credential names.
+    #[must_use]
+    pub fn acting(mut self, actor: &(impl Resource + ?Sized)) -> Self {
+        self.actor = actor.to_named();
+        self
+    }
+
     /// The tenant that everything done here belongs to.
     #[must_use]
     pub fn tenant(mut self, tenant: Tenant) -> Self {

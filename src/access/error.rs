@@ -1,5 +1,9 @@
 //! Why somebody is not let in, and why a key is not made.
 
+use std::net::IpAddr;
+
+use http::HeaderName;
+
 use super::credential::NoRandomness;
 use super::identity::Scope;
 use crate::store::{AppendError, Failure};
@@ -24,6 +28,25 @@ pub enum AccessError {
     Revoked {
         /// The part of it that is no secret.
         id: String,
+    },
+    /// Somebody who is no trusted proxy says who asks.
+    #[error(
+        "the header {header} is refused from {peer}, which is no trusted proxy; leave it out, or let the operator trust \
+         the proxy's network"
+    )]
+    Untrusted {
+        /// The connection's other end.
+        peer: IpAddr,
+        /// The first of the headers.
+        header: HeaderName,
+    },
+    /// What a trusted proxy says cannot be understood.
+    #[error("the trusted proxy's header {header} is refused: {problem}")]
+    Header {
+        /// Which.
+        header: HeaderName,
+        /// What is wrong with it.
+        problem: String,
     },
     /// It could not be found out.
     #[error("failed to look for the key")]

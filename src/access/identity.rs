@@ -82,7 +82,7 @@ pub enum Sight {
 }
 
 /// By what somebody is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Via {
     /// A key, by the part of it that is no secret.
     Key(String),

@@ -13,7 +13,7 @@ use super::identity::Identity;
 use super::row;
 use crate::store::{Failure, Store, failed};
 
-/// The database compares the hashes (schema/0007_access.sql): nobody gets one out of it.
+/// The database compares the hashes (`schema/0007_access.sql`): nobody gets one out of it.
 const OPEN: &str = "-- access::keys::open
 SELECT k.tenant, k.scopes, k.labels, k.actor_type, k.actor_id, k.actor_name, k.is_actor, k.rate_per_minute, k.expires_at,
     k.is_revoked, k.is_used

@@ -15,6 +15,7 @@ mod feed;
 mod follow;
 mod history;
 mod import;
+mod key;
 mod migrate;
 mod nats;
 mod psql;
@@ -141,6 +142,9 @@ enum Command {
     /// Publish the log as messages of NATS JetStream
     #[command(before_help = relay::EXAMPLES)]
     Relay(Box<relay::Args>),
+    /// Make, list and revoke keys of the HTTP API
+    #[command(before_help = key::EXAMPLES)]
+    Key(key::Args),
     /// Bring the schema of a database up to date
     #[command(before_help = migrate::EXAMPLES)]
     Migrate(migrate::Args),
@@ -262,6 +266,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Feed(args) => feed::run(args, session).await,
         Command::Stats(args) => stats::run(args, session).await,
         Command::Relay(args) => relay::run(*args, session).await,
+        Command::Key(args) => key::run(args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
         Command::Track(args) => track::run(*args, session).await,
         Command::Untrack(args) => track::untrack(args, session).await,

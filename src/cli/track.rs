@@ -33,13 +33,13 @@ Examples:
 
 /// Who says so.
 #[derive(clap::Args)]
-struct Who {
+pub(super) struct Who {
     /// Who asks for it [default: system:ROLE of the database's user]
     #[arg(long, value_name = "TYPE:ID")]
-    actor: Option<ResourceRef>,
+    pub(super) actor: Option<ResourceRef>,
     /// Why
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -88,9 +88,9 @@ pub(crate) struct List {
     fail_empty: bool,
 }
 
-/// A store whose connections may change the tables: the private server's superuser, or the user of the URL.
-struct Operator {
-    store: Store,
+/// A store whose connections may change tables and keys: the private server's superuser, or the user of the URL.
+pub(super) struct Operator {
+    pub(super) store: Store,
     _server: Option<Server>,
 }
 
@@ -98,7 +98,7 @@ const WHO: &str = "-- cli::track::who
 SELECT session_user::text AS role";
 
 impl Operator {
-    async fn open(session: &Session) -> anyhow::Result<Self> {
+    pub(super) async fn open(session: &Session) -> anyhow::Result<Self> {
         let (endpoint, server) = match session.place()? {
             Place::Home(home) => {
                 let server = session.start(&home).await?;
@@ -115,7 +115,7 @@ impl Operator {
     }
 
     /// The context of what is done here: somebody who is named, or the database's user.
-    async fn context(&self, session: &Session, who: Who) -> anyhow::Result<Context> {
+    pub(super) async fn context(&self, session: &Session, who: Who) -> anyhow::Result<Context> {
         let ctx = if let Some(actor) = who.actor {
             Context::new(&actor)
         } else {

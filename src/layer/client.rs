@@ -26,27 +26,42 @@ pub enum ProxyHeader {
     Forwarded,
 }
 
+/// Networks whose machines are believed.
+#[derive(Clone, Debug)]
+pub(crate) struct Networks(Vec<IpNet>);
+
+impl Networks {
+    pub(crate) fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
+        Self(networks.into_iter().collect())
+    }
+
+    /// A socket for both families shows `10.0.0.1` as `::ffff:10.0.0.1`.
+    pub(crate) fn contain(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
 /// Whom to believe, and what they write.
 #[derive(Debug)]
 pub(super) struct Proxies {
     header: ProxyHeader,
-    networks: Vec<IpNet>,
+    networks: Networks,
 }
 
 impl Proxies {
     pub(super) fn none() -> Self {
-        Self { header: ProxyHeader::XForwardedFor, networks: Vec::new() }
+        Self { header: ProxyHeader::XForwardedFor, networks: Networks::new([]) }
     }
 
     pub(super) fn new(header: ProxyHeader, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self { header, networks: networks.into_iter().collect() }
+        Self { header, networks: Networks::new(networks) }
     }
 
     /// The client of a request whose connection comes from this address.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-        // A socket for both families shows `10.0.0.1` as `::ffff:10.0.0.1`.
         let mut client = peer.to_canonical();
-        if !self.trusts(client) {
+        if !self.networks.contain(client) {
             return Some(client);
         }
         let name = match self.header {
@@ -59,7 +74,7 @@ impl Proxies {
             for element in self.last_first(&String::from_utf8_lossy(line.as_bytes())) {
                 client = element?.to_canonical();
                 hops += 1;
-                if !self.trusts(client) {
+                if !self.networks.contain(client) {
                     return Some(client);
                 }
                 if hops == HOPS_MAX {
@@ -69,10 +84,6 @@ impl Proxies {
         }
         // Nobody is before the first proxy: it is the client itself.
         Some(client)
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(&address))
     }
 
     /// The addresses of a line, the last first; none for one that cannot be told.

@@ -35,6 +35,8 @@ mod client;
 mod headers;
 mod service;
 
+#[cfg(feature = "server")]
+pub(crate) use client::Networks;
 pub use client::{HOPS_MAX, ProxyHeader};
 pub use headers::{REQUEST_ID_LEN_MAX, USER_AGENT_LEN_MAX};
 pub use service::{ContextService, ResponseFuture};

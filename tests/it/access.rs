@@ -1,6 +1,10 @@
 //! Keys: who shows what, and what they may do then.
 
+mod bootstrap;
 mod keys;
+mod record;
+mod rights;
+mod secrets;
 
 use gesta::access::{Credential, Identity, KeyInfo, Keys, NewKey, Scope};
 use gesta::{Context, Store, Tenant};
