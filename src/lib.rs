@@ -81,6 +81,7 @@ pub mod session;
 pub mod track;
 pub mod stream;
 pub mod format;
+pub mod search;
 pub mod log;
 pub mod live;
 #[cfg(feature = "nats")]
@@ -106,6 +107,7 @@ pub use live::Live;
 pub use log::{Log, Position};
 pub use registry::{Registry, Verb};
 pub use resource::{Named, Resource, ResourceError, ResourceId, ResourceRef, ResourceType, Tenant};
+pub use search::{Query, SearchQuery};
 pub use session::Session;
 pub use store::{Receipt, Store, Writer};
 pub use stream::{FeedQuery, Follow, Page, QueryError, Reader, StreamQuery};

@@ -1,7 +1,7 @@
 //! Cursors: where a page ended, as opaque text for clients.
 //!
-//! A cursor holds a version, a direction, the id at the edge of a page, and a fingerprint of the query that it belongs
-//! to; base64url (RFC 4648, section 5) without padding. It is no secret and no permission: every page is read with the
+//! A cursor holds a version, a direction, the id at the edge of a page, a fingerprint of the query that it belongs to,
+//! and, of a search with relative times, the moment from which these are seen; base64url (RFC 4648, section 5) without padding. It is no secret and no permission: every page is read with the
 //! reader's own rights.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ use crate::error::quote;
 
 const VERSION: u8 = 1;
 const LEN: usize = 2 + 16 + 8;
+/// With a moment, in microseconds since 1970.
+const LEN_WITH_NOW: usize = LEN + 8;
 
 /// Which way a page goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Cursor {
     pub(crate) direction: Direction,
     pub(crate) edge: Uuid,
     pub(crate) query: Fingerprint,
+    /// What `now` means on all pages, where the query has times that are relative to it. In microseconds.
+    pub(crate) now: Option<DateTime<Utc>>,
 }
 
 /// Why a text is no cursor, or not this query's.
@@ -64,6 +69,7 @@ impl fmt::Display for Cursor {
         let mut bytes = vec![VERSION, direction];
         bytes.extend(self.edge.as_bytes());
         bytes.extend(self.query.0);
+        bytes.extend(self.now.into_iter().flat_map(|now| now.timestamp_micros().to_be_bytes()));
         f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 }
@@ -75,10 +81,19 @@ impl FromStr for Cursor {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
         match bytes.first() {
             Some(&VERSION) => {}
-            Some(&version) if bytes.len() == LEN => return Err(CursorError::Version(version)),
+            Some(&version) if matches!(bytes.len(), LEN | LEN_WITH_NOW) => {
+                return Err(CursorError::Version(version));
+            }
             _ => return Err(malformed()),
         }
-        let bytes: [u8; LEN] = bytes.try_into().map_err(|_| malformed())?;
+        let (bytes, now) = bytes.split_at_checked(LEN).ok_or_else(malformed)?;
+        let now = match now {
+            [] => None,
+            now => {
+                let micros = i64::from_be_bytes(now.try_into().map_err(|_| malformed())?);
+                Some(DateTime::from_timestamp_micros(micros).ok_or_else(malformed)?)
+            }
+        };
         let direction = match bytes[1] {
             0 => Direction::Older,
             1 => Direction::Newer,
@@ -86,7 +101,7 @@ impl FromStr for Cursor {
         };
         let edge = Uuid::from_slice(&bytes[2..18]).map_err(|_| malformed())?;
         let query = Fingerprint(bytes[18..].try_into().map_err(|_| malformed())?);
-        Ok(Self { direction, edge, query })
+        Ok(Self { direction, edge, query, now })
     }
 }
 
@@ -116,10 +131,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cursor_round_trips(edge: u128, newer: bool, part: String) {
+        fn cursor_round_trips(edge: u128, newer: bool, part: String, micros in proptest::option::of(0..i64::from(u32::MAX))) {
             let direction = if newer { Direction::Newer } else { Direction::Older };
             let query = Fingerprint::of([part.as_str()]);
-            let cursor = Cursor { direction, edge: Uuid::from_u128(edge), query };
+            let now = micros.and_then(DateTime::from_timestamp_micros);
+            let cursor = Cursor { direction, edge: Uuid::from_u128(edge), query, now };
             prop_assert_eq!(cursor.to_string().parse::<Cursor>().expect("own text"), cursor);
         }
 

@@ -27,7 +27,7 @@ pub struct Filter {
 }
 
 /// Parameters 1 to 12, which the conditions of every stream and count take: range, visibility, filter.
-pub(super) struct Conditions<'a> {
+pub(crate) struct Conditions<'a> {
     tenant: &'a str,
     low: Uuid,
     high: Uuid,
@@ -38,7 +38,7 @@ pub(super) struct Conditions<'a> {
 }
 
 impl<'a> Conditions<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         reader: &'a Reader,
         (low, high): (Uuid, Uuid),
         limit: i64,
@@ -49,7 +49,7 @@ impl<'a> Conditions<'a> {
         Self { tenant, low, high, limit, everything, labels, filter }
     }
 
-    pub(super) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+    pub(crate) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
         vec![
             &self.tenant,
             &self.low,
@@ -90,7 +90,7 @@ impl Filter {
     }
 
     /// The parts of a query's fingerprint.
-    pub(super) fn parts(&self) -> Vec<String> {
+    pub(crate) fn parts(&self) -> Vec<String> {
         let list = |words: Vec<&str>| serde_json::json!(words).to_string();
         let params = self.params();
         vec![

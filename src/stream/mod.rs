@@ -17,14 +17,18 @@ pub(crate) mod row;
 pub mod history;
 pub mod stats;
 
-#[cfg(feature = "cli")]
-pub(crate) use cursor::Direction;
 pub use cursor::{Cursor, CursorError};
+pub(crate) use cursor::{Direction, Fingerprint};
 pub use feed::{FeedItem, FeedQuery, Reason};
+pub(crate) use filter::Conditions;
 pub use filter::Filter;
 pub use follow::{Edge, Follow, FollowQuery, Role};
 pub use history::{Comparison, History, HistoryError, Moment, State};
+pub(crate) use page::{PAGE_LEN, Range, Window, check_limit};
 pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
+pub(crate) use query::conditions;
+pub(crate) use reader::Plan;
 pub use reader::{QueryError, Reader};
+pub(crate) use row::columns;
 pub use stats::{Facet, Period, StatsQuery};

@@ -11,7 +11,7 @@ use crate::action::ActionId;
 pub const PAGE_LEN_MAX: usize = 1000;
 
 /// Actions of a page where nothing else is asked for.
-pub(super) const PAGE_LEN: usize = 50;
+pub(crate) const PAGE_LEN: usize = 50;
 
 /// Some items of a stream, newest first.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,22 +26,22 @@ pub struct Page<T> {
 
 /// The moments that a query looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// At this moment or later.
-    pub(super) since: Option<DateTime<Utc>>,
+    pub(crate) since: Option<DateTime<Utc>>,
     /// Before this moment.
-    pub(super) until: Option<DateTime<Utc>>,
+    pub(crate) until: Option<DateTime<Utc>>,
 }
 
 impl Window {
     /// The ids of these moments, `low <= id < high`: the least and the greatest UUID where there is no bound.
-    pub(super) fn ids(self) -> (Uuid, Uuid) {
+    pub(crate) fn ids(self) -> (Uuid, Uuid) {
         let floor = |time| ActionId::floor(time).uuid();
         (self.since.map_or(Uuid::nil(), floor), self.until.map_or(Uuid::max(), floor))
     }
 
     /// The part of a query's fingerprint.
-    pub(super) fn part(self) -> String {
+    pub(crate) fn part(self) -> String {
         let (low, high) = self.ids();
         format!("{low} {high}")
     }
@@ -49,21 +49,29 @@ impl Window {
 
 /// The range of ids that a page may take from: `low <= id < high`, walked in a direction.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Range {
-    pub(super) low: Uuid,
-    pub(super) high: Uuid,
-    pub(super) direction: Direction,
+pub(crate) struct Range {
+    pub(crate) low: Uuid,
+    pub(crate) high: Uuid,
+    pub(crate) direction: Direction,
 }
 
 impl Range {
     /// The window of a query, cut at the cursor.
-    pub(super) fn new(
+    pub(crate) fn new(
         window: Window,
         cursor: Option<Cursor>,
         query: Fingerprint,
     ) -> Result<Self, QueryError> {
+        Self::within(window.ids(), cursor, query)
+    }
+
+    /// A range of ids, cut at the cursor.
+    pub(crate) fn within(
+        (low, high): (Uuid, Uuid),
+        cursor: Option<Cursor>,
+        query: Fingerprint,
+    ) -> Result<Self, QueryError> {
         let direction = cursor.map_or(Direction::Older, |cursor| cursor.direction);
-        let (low, high) = window.ids();
         let mut range = Self { low, high, direction };
         let Some(cursor) = cursor else { return Ok(range) };
         if cursor.query != query {
@@ -78,12 +86,12 @@ impl Range {
 }
 
 /// The next UUID.
-pub(super) fn after(edge: Uuid) -> Uuid {
+pub(crate) fn after(edge: Uuid) -> Uuid {
     Uuid::from_u128(edge.as_u128().saturating_add(1))
 }
 
 /// Checks the length of a page; one more row is asked for, which tells whether the stream goes on.
-pub(super) fn check_limit(limit: usize) -> Result<i64, QueryError> {
+pub(crate) fn check_limit(limit: usize) -> Result<i64, QueryError> {
     match i64::try_from(limit) {
         Ok(rows @ 1..) if limit <= PAGE_LEN_MAX => Ok(rows + 1),
         _ => Err(QueryError::Limit { given: limit, max: PAGE_LEN_MAX }),
@@ -92,7 +100,7 @@ pub(super) fn check_limit(limit: usize) -> Result<i64, QueryError> {
 
 impl<T> Page<T> {
     /// Makes a page of up to `limit + 1` items, which are in the direction of the range.
-    pub(super) fn new(
+    pub(crate) fn new(
         mut items: Vec<T>,
         limit: usize,
         cursor: Option<Cursor>,
@@ -105,7 +113,7 @@ impl<T> Page<T> {
         if range.direction == Direction::Newer {
             items.reverse();
         }
-        let at = |direction, edge| Some(Cursor { direction, edge, query });
+        let at = |direction, edge| Some(Cursor { direction, edge, query, now: None });
         let older = match (items.last(), range.direction) {
             (Some(last), Direction::Older) if more => at(Direction::Older, id(last)),
             (Some(last), Direction::Newer) => at(Direction::Older, id(last)),

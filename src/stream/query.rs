@@ -35,7 +35,7 @@ macro_rules! conditions {
     };
 }
 
-pub(super) use conditions;
+pub(crate) use conditions;
 
 /// The same query for both directions.
 macro_rules! both_ways {
@@ -329,9 +329,9 @@ impl StreamQuery {
     }
 
     /// The place before the oldest action, for those who read a stream in the order in which it came about.
-    pub(super) fn beginning(&self, reader: &Reader) -> Cursor {
+    pub(crate) fn beginning(&self, reader: &Reader) -> Cursor {
         let query = self.fingerprint(reader);
-        Cursor { direction: Direction::Newer, edge: Uuid::nil(), query }
+        Cursor { direction: Direction::Newer, edge: Uuid::nil(), query, now: None }
     }
 
     fn fingerprint(&self, reader: &Reader) -> Fingerprint {

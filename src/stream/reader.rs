@@ -1,8 +1,11 @@
 //! A reader: one tenant, and what may be seen there.
 
-use futures_util::future::join4;
+use std::time::Duration;
+
+use futures_util::future::{join4, join5};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::cursor::CursorError;
 use crate::action::Action;
@@ -14,6 +17,13 @@ use crate::store::{Failure, Store, failed};
 const SCOPE: &str = "-- stream::reader::scope
 SELECT set_config('gesta.tenant', $1, true), set_config('plan_cache_mode', $2, true),
     set_config('enable_seqscan', $3, true), set_config('jit', 'off', true)";
+
+/// The longest time limit that PostgreSQL takes: 24 days.
+const MILLIS_MAX: u128 = 2_147_483_647;
+
+/// How long the statement behind it may take, in milliseconds.
+const LIMIT: &str = "-- stream::reader::scope
+SELECT set_config('statement_timeout', $1, true)";
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +47,20 @@ pub enum QueryError {
         /// Why.
         source: Failure,
     },
+    /// The database would have taken too long.
+    #[error(
+        "{what} took longer than {limit:?} and was stopped; narrow it down: give a time such as \
+         `occurred:>now-7d`, or an `actor:`, `object:`, `target:`, `about:` or `run:`"
+    )]
+    TooSlow {
+        /// What was read.
+        what: &'static str,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The time zone is not known.
+    #[error("{0}")]
+    Zone(String),
     /// A row that no version of this program wrote.
     #[error("failed to understand a row of {what}")]
     Row {
@@ -49,7 +73,7 @@ pub enum QueryError {
 
 /// How a statement is planned.
 #[derive(Clone, Copy)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     /// Once for all parameters: the index is the right one whatever is asked for. It is the right one of a partition that
     /// is empty too: next year's will fill up while a connection keeps its plan.
     Generic,
@@ -57,9 +81,19 @@ pub(super) enum Plan {
     Custom,
 }
 
+impl Plan {
+    /// `plan_cache_mode` and `enable_seqscan`.
+    fn settings(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Generic => ("force_generic_plan", "off"),
+            Self::Custom => ("force_custom_plan", "on"),
+        }
+    }
+}
+
 /// What of a tenant's actions is visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(crate) enum Sight {
     /// Actions whose audience has one of these labels.
     Labels(Vec<String>),
     /// Everything.
@@ -122,7 +156,7 @@ impl Reader {
     }
 
     /// Whether everything is seen, and else the labels: parameters of every query.
-    pub(super) fn sight(&self) -> (bool, &[String]) {
+    pub(crate) fn sight(&self) -> (bool, &[String]) {
         match &self.sight {
             Sight::Labels(labels) => (false, labels),
             Sight::Everything => (true, &[]),
@@ -130,14 +164,14 @@ impl Reader {
     }
 
     /// The parts of a query's fingerprint that are the reader's.
-    pub(super) fn parts(&self) -> Vec<String> {
+    pub(crate) fn parts(&self) -> Vec<String> {
         let (everything, labels) = self.sight();
         vec![self.tenant.to_string(), serde_json::json!([everything, labels]).to_string()]
     }
 
     /// One read-only transaction around one query. The four messages leave in one flight, and the first poll sends them
     /// all, so a future that is dropped leaves no transaction open behind it.
-    pub(super) async fn query(
+    pub(crate) async fn query(
         &self,
         what: &'static str,
         plan: Plan,
@@ -147,16 +181,59 @@ impl Reader {
         self.rows(plan, sql, params).await.map_err(|source| QueryError::Database { what, source })
     }
 
+    /// As [`Reader::query`], for a statement that is not worth to be kept prepared, and that is stopped when it takes longer
+    /// than this.
+    pub(crate) async fn query_within(
+        &self,
+        what: &'static str,
+        plan: Plan,
+        limit: Duration,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, QueryError> {
+        self.rows_within(plan, limit, sql, params).await.map_err(|source| match source.code() {
+            Some(&SqlState::QUERY_CANCELED) => QueryError::TooSlow { what, limit },
+            _ => QueryError::Database { what, source },
+        })
+    }
+
+    async fn rows_within(
+        &self,
+        plan: Plan,
+        limit: Duration,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Failure> {
+        let (mode, scans) = plan.settings();
+        let client = self.store.client().await?;
+        let scope = client.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
+        let limited = client.prepare_cached(LIMIT).await.map_err(failed("prepare"))?;
+        let tenant = self.tenant.as_str();
+        // Zero would mean no limit.
+        let millis = limit.as_millis().clamp(1, MILLIS_MAX).to_string();
+        let (begun, scoped, limited, rows, ended) = join5(
+            client.batch_execute("BEGIN READ ONLY"),
+            client.query_one(&scope, &[&tenant, &mode, &scans]),
+            client.query_one(&limited, &[&millis]),
+            client.query_typed(sql, params),
+            client.batch_execute("COMMIT"),
+        )
+        .await;
+        begun.map_err(failed("begin"))?;
+        scoped.map_err(failed("set the tenant"))?;
+        limited.map_err(failed("set the time limit"))?;
+        let rows = rows.map_err(failed("answer"))?;
+        ended.map_err(failed("end the transaction"))?;
+        Ok(rows)
+    }
+
     async fn rows(
         &self,
         plan: Plan,
         sql: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Failure> {
-        let (mode, scans) = match plan {
-            Plan::Generic => ("force_generic_plan", "off"),
-            Plan::Custom => ("force_custom_plan", "on"),
-        };
+        let (mode, scans) = plan.settings();
         let client = self.store.client().await?;
         let scope = client.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
         let statement = client.prepare_cached(sql).await.map_err(failed("prepare"))?;

@@ -24,6 +24,7 @@ mod conformance;
 mod paging;
 mod follow;
 mod history;
+mod search;
 mod isolation;
 mod plans;
 
