@@ -15,6 +15,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::finish::finish;
 use super::problem::Problem;
+use super::reads::reads;
 use super::state::AppState;
 use super::status::Kind;
 use super::{api, meta};
@@ -54,7 +55,7 @@ pub fn router(state: AppState) -> Router {
 
 /// What is below `/api/v1`.
 fn api_paths() -> Router<AppState> {
-    Router::new().route("/whoami", get(api::whoami::get))
+    Router::new().route("/whoami", get(api::whoami::get)).merge(reads())
 }
 
 async fn unknown_path() -> Problem {

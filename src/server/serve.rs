@@ -59,7 +59,7 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let app = router(state);
+    let app = router(state.clone());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (graceful, builder) = (GracefulShutdown::new(), builder());
     let mut connections = JoinSet::new();
@@ -84,6 +84,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    state.close();
     if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
         while connections.try_join_next().is_some() {}
         return Err(ServeError::Cut { left: connections.len() });

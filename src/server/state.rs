@@ -4,10 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use tokio::sync::{OnceCell, watch};
+
 use super::metrics::Metrics;
-use crate::access::Keys;
+use super::origin::Origin;
+use super::read::Streams;
+use super::seal::Seal;
+use crate::access::{Keys, Recorder};
 use crate::error::quote;
-use crate::store::{Store, Writer};
+use crate::live::Live;
+use crate::store::{Failure, Store, Writer};
 
 /// Characters of a base path: some folders, not a text.
 const BASE_PATH_LEN_MAX: usize = 200;
@@ -22,6 +28,11 @@ struct Inner {
     writer: Writer,
     keys: Keys,
     metrics: Metrics,
+    recorder: Recorder,
+    live: Live,
+    streams: Streams,
+    seal: OnceCell<Seal>,
+    closing: watch::Sender<bool>,
     settings: Settings,
 }
 
@@ -30,6 +41,8 @@ struct Inner {
 pub struct Settings {
     /// Where the API is, below the host.
     pub base_path: BasePath,
+    /// How clients call the server; without it, as each request calls it.
+    pub origin: Option<Origin>,
 }
 
 impl AppState {
@@ -42,7 +55,18 @@ impl AppState {
         let metrics = Metrics::new();
         let batches = metrics.batches();
         let writer = store.writer_told(move |len| batches.observe(len));
-        Self(Arc::new(Inner { store, writer, keys, metrics, settings }))
+        Self(Arc::new(Inner {
+            recorder: Recorder::new(writer.clone()),
+            live: Live::new(&store),
+            streams: Streams::default(),
+            seal: OnceCell::new(),
+            closing: watch::Sender::new(false),
+            store,
+            writer,
+            keys,
+            metrics,
+            settings,
+        }))
     }
 
     /// The log.
@@ -61,6 +85,46 @@ impl AppState {
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Records who read what, and who was refused.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
+    /// The actions as they are committed, for all who listen.
+    pub(super) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// How many live streams there are.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// What signs cursors; it is read from the database once.
+    pub(super) async fn seal(&self) -> Result<&Seal, Failure> {
+        self.0.seal.get_or_try_init(|| Seal::of(&self.0.store)).await
+    }
+
+    /// Tells answers that have no end of their own to end.
+    pub(super) fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    /// Returns when the server is asked to end.
+    pub(super) fn closing(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut closing = self.0.closing.subscribe();
+        async move {
+            // Where there is no sender any more, there is no server either.
+            let _ = closing.wait_for(|is_closing| *is_closing).await;
+        }
+    }
+
+    /// How clients call the server, where an operator has said it.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.0.settings.origin.as_ref()
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

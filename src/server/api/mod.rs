@@ -1,3 +1,11 @@
 //! What is below `/api/v1`, one file an operation.
 
+pub(super) mod events;
+pub(super) mod feeds;
+pub(super) mod follow;
+pub(super) mod follows;
+pub(super) mod runs;
+pub(super) mod stream;
+pub(super) mod streams;
+pub(super) mod types;
 pub(super) mod whoami;
