@@ -24,7 +24,7 @@ pub struct Key {
 }
 
 /// Every variable that Gesta reads.
-pub const KEYS: [Key; 23] = [
+pub const KEYS: [Key; 28] = [
     key(
         "GESTA_DATABASE_URL",
         "the database, postgresql://user:password@host:5432/name",
@@ -46,6 +46,19 @@ pub const KEYS: [Key; 23] = [
     key("GESTA_NATS_KEY", "PEM file of that certificate's key", "none"),
     key("GESTA_NATS_PREFIX", "first tokens of all subjects, up to 64 bytes", "act"),
     key("GESTA_NATS_STREAM", "the stream of JetStream, up to 64 bytes", "GESTA"),
+    key("GESTA_LISTEN", "where `gesta serve` listens, address:port", "127.0.0.1:8080"),
+    key("GESTA_ORIGIN", "how clients call the server, such as https://audit.example.com", "none"),
+    key("GESTA_BASE_PATH", "what all paths of the server begin with, such as /audit", "none"),
+    key(
+        "GESTA_RATE",
+        "requests a minute of each credential without a number of its own",
+        "no limit",
+    ),
+    key(
+        "GESTA_PROXIES",
+        "networks of proxies whose X-Forwarded-For is believed, commas between",
+        "none",
+    ),
     key("NATS_BIN", "folder of nats-server", "PATH, the usual places"),
     key("PG_BIN", "folder of PostgreSQL's programs", "PATH, pg_config, the usual places"),
     key("PATH", "where PostgreSQL's programs and git are looked for", "the system's"),
@@ -97,6 +110,23 @@ pub struct Environment {
     pub nats_bin: Option<PathBuf>,
     /// `GESTA_NATS_…`.
     pub nats: NatsKeys,
+    /// What `gesta serve` is told.
+    pub serve: ServeKeys,
+}
+
+/// What the environment says about the server, as it was given.
+#[derive(Clone, Debug, Default)]
+pub struct ServeKeys {
+    /// `GESTA_LISTEN`.
+    pub listen: Option<String>,
+    /// `GESTA_ORIGIN`.
+    pub origin: Option<String>,
+    /// `GESTA_BASE_PATH`.
+    pub base_path: Option<String>,
+    /// `GESTA_RATE`.
+    pub rate: Option<String>,
+    /// `GESTA_PROXIES`.
+    pub proxies: Option<String>,
 }
 
 /// What the environment says about NATS.
@@ -226,6 +256,13 @@ impl Environment {
                 key: var("GESTA_NATS_KEY").map(PathBuf::from),
                 prefix: text("GESTA_NATS_PREFIX"),
                 stream: text("GESTA_NATS_STREAM"),
+            },
+            serve: ServeKeys {
+                listen: text("GESTA_LISTEN"),
+                origin: text("GESTA_ORIGIN"),
+                base_path: text("GESTA_BASE_PATH"),
+                rate: text("GESTA_RATE"),
+                proxies: text("GESTA_PROXIES"),
             },
         }
     }

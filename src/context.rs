@@ -101,6 +101,12 @@ impl Context {
         self
     }
 
+    /// Where the request came from, as far as that is known.
+    #[cfg(feature = "server")]
+    pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
+        self.circumstances.ip
+    }
+
     /// With which program.
     #[must_use]
     pub fn user_agent(mut self, agent: impl Into<String>) -> Self {

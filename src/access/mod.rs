@@ -1,7 +1,25 @@
-//! Who asks over HTTP, and what they may: keys, scopes, identities.
+//! Who asks over HTTP, and what they may: keys, proxies, limits, and the record of what was read.
+//!
+//! ```text
+//! gesta_ID_SECRET ─► Keys::authenticate ─┐
+//!                                        ├─► Identity ─► RateLimits::check ─► Reader, Context ─► Recorder
+//! peer, headers ──► ProxyTrust::identity ┘               429                  what is done       who did it
+//! ```
 //!
 //! A credential becomes an [`Identity`], and everything that a request does is done with it: it gives the reader that
-//! streams are read through, and the tenant and actor of what is written.
+//! streams are read through, and the tenant and actor of what is written. Nothing here knows HTTP but for header names:
+//! status and bodies are the server's.
+//!
+//! # What holds
+//!
+//! - The database has a SHA-256 of each secret, and no role but the schema's owner can read it: a session asks whether a
+//!   hash is the right one. No error, no `Debug`, no log line and no action holds a part of a secret.
+//! - A session sees and revokes the keys of its tenant. Nobody brings back, extends or deletes one. A key for all tenants
+//!   is made by the database's operator.
+//! - A key that is revoked is refused at once where it was revoked, and by every other process within [`REVOKED_WITHIN`].
+//! - Nobody makes a key that is worth more than their own ([`Identity::may_make`]).
+//! - That a key was made or revoked, that something was read or exported, and that somebody was refused, are actions that
+//!   only auditors see. Start reading at `keys.rs`, then `record.rs`.
 
 mod bootstrap;
 mod cache;

@@ -101,6 +101,8 @@ pub enum Refusal {
     Scope(Scope),
     /// The request is for another tenant, named like this.
     Tenant(String),
+    /// The request is for another actor than the credential's, named like this.
+    Actor(String),
     /// The key is not known, or of another shape.
     Key,
     /// The key with this id has expired.
@@ -128,6 +130,7 @@ impl Refusal {
         match self {
             Self::Scope(scope) => json!({ "refused": "scope", "scope": scope.as_str() }),
             Self::Tenant(name) => json!({ "refused": "tenant", "tenant": quote(name) }),
+            Self::Actor(name) => json!({ "refused": "actor", "actor": quote(name) }),
             Self::Key => json!({ "refused": "key" }),
             Self::Expired(id) => json!({ "refused": "expired", "key": id }),
             Self::Revoked(id) => json!({ "refused": "revoked", "key": id }),

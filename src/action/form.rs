@@ -72,10 +72,10 @@ impl Serialize for Action {
 #[serde(deny_unknown_fields)]
 pub(crate) struct GivenParty {
     #[serde(rename = "type")]
-    kind: String,
-    id: String,
+    pub(crate) kind: String,
+    pub(crate) id: String,
     #[serde(default)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 impl GivenParty {
@@ -148,26 +148,26 @@ impl<'de> Deserialize<'de> for Action {
 }
 
 /// The JSON form as somebody gives it. `NewAction::try_from` checks it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Given {
-    id: Option<Uuid>,
-    tenant: Option<String>,
-    actor: GivenParty,
-    verb: String,
-    object: Option<GivenParty>,
-    target: Option<GivenParty>,
-    occurred_at: Option<DateTime<Utc>>,
+    pub(crate) id: Option<Uuid>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) actor: Option<GivenParty>,
+    pub(crate) verb: String,
+    pub(crate) object: Option<GivenParty>,
+    pub(crate) target: Option<GivenParty>,
+    pub(crate) occurred_at: Option<DateTime<Utc>>,
     #[serde(rename = "recorded_at")]
-    _recorded_at: Option<serde::de::IgnoredAny>,
-    run_id: Option<Uuid>,
-    source: Option<Source>,
-    outcome: Option<Outcome>,
-    description: Option<String>,
-    changes: Option<Json>,
-    data: Option<Json>,
-    context: Option<Json>,
-    audience: Option<Audience>,
+    pub(crate) _recorded_at: Option<serde::de::IgnoredAny>,
+    pub(crate) run_id: Option<Uuid>,
+    pub(crate) source: Option<Source>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) description: Option<String>,
+    pub(crate) changes: Option<Json>,
+    pub(crate) data: Option<Json>,
+    pub(crate) context: Option<Json>,
+    pub(crate) audience: Option<Audience>,
 }
 
 impl Given {
@@ -176,6 +176,15 @@ impl Given {
     /// # Errors
     /// Names the first field that cannot be stored.
     pub fn into_action(self, tenant: &Tenant) -> Result<NewAction, InvalidAction> {
+        self.into_action_of(tenant, None)
+    }
+
+    /// The same; the actor is the one given or else this one.
+    pub(crate) fn into_action_of(
+        self,
+        tenant: &Tenant,
+        actor: Option<&Named>,
+    ) -> Result<NewAction, InvalidAction> {
         let tenant = match self.tenant {
             Some(given) => Tenant::new(given)
                 .map_err(|problem| InvalidAction::Resource { field: "tenant", problem })?,
@@ -184,7 +193,11 @@ impl Given {
         let action = NewAction {
             tenant,
             id: self.id.map(ActionId::try_from).transpose().map_err(InvalidAction::Id)?,
-            actor: self.actor.check("actor")?,
+            actor: match (self.actor, actor) {
+                (Some(given), _) => given.check("actor")?,
+                (None, Some(actor)) => actor.clone(),
+                (None, None) => return Err(InvalidAction::Missing { field: "actor" }),
+            },
             verb: self.verb,
             object: self.object.map(|party| party.check("object")).transpose()?,
             target: self.target.map(|party| party.check("target")).transpose()?,

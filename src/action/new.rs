@@ -130,6 +130,12 @@ impl Default for Audience {
 /// What is wrong with an action, for its writer. Each message names the field.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidAction {
+    /// What every action has.
+    #[error("`{field}`: missing field `{field}`")]
+    Missing {
+        /// The field in the JSON form.
+        field: &'static str,
+    },
     /// A tenant, type or id.
     #[error("`{field}`: {problem}")]
     Resource {

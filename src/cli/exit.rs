@@ -121,10 +121,13 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
         error.downcast_ref::<WriteError>(),
         error.downcast_ref::<LocalError>(),
     ) {
-        (Some(QueryError::Cursor(_) | QueryError::Limit { .. }), ..)
+        (Some(QueryError::Cursor(_) | QueryError::Limit { .. } | QueryError::Zone(_)), ..)
         | (_, Some(AppendError::Invalid { .. }), ..)
         | (_, _, Some(WriteError::Invalid(_)), _) => Some(Code::Usage),
-        (.., Some(LocalError::Busy { .. } | LocalError::TooSlow { .. })) => Some(Code::Connection),
+        (Some(QueryError::TooSlow { .. }), ..)
+        | (.., Some(LocalError::Busy { .. } | LocalError::TooSlow { .. })) => {
+            Some(Code::Connection)
+        }
         _ => None,
     }
 }

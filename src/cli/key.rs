@@ -122,7 +122,7 @@ struct Revoke {
     by: By,
 }
 
-fn scopes() -> impl TypedValueParser<Value = Scope> {
+pub(super) fn scopes() -> impl TypedValueParser<Value = Scope> {
     PossibleValuesParser::new(Scope::ALL.map(Scope::as_str)).try_map(|word| word.parse::<Scope>())
 }
 
@@ -273,19 +273,21 @@ fn state(key: &KeyInfo, now: DateTime<Utc>) -> &'static str {
 fn print(out: &mut Out, keys: &[KeyInfo], now: DateTime<Utc>) -> std::io::Result<()> {
     let form = |key| Form::of(key, now);
     let forms: Vec<_> = keys.iter().map(form).collect();
-    let header = ["Id", "Name", "Tenant", "State", "May", "Sees", "As", "Expires", "Last used"];
+    let header = ["Id", "Tenant", "Name", "State", "May", "Sees", "As", "Used"];
     out.list(&header, &forms, |key| {
-        let day = |time: &Option<String>| time.as_deref().map_or("", |time| &time[..10]).to_owned();
+        let day = |time: &str| time.get(..10).unwrap_or_default().to_owned();
         vec![
             key.id.to_owned(),
-            key.name.to_owned(),
             key.tenant.unwrap_or("all").to_owned(),
-            key.state.to_owned(),
+            key.name.to_owned(),
+            match (key.state, &key.expires_at) {
+                ("valid", Some(end)) => format!("until {}", day(end)),
+                (state, _) => state.to_owned(),
+            },
             key.scopes.join(", "),
             key.labels.map_or("everything".to_owned(), |labels| labels.join(", ")),
             key.actor.clone(),
-            day(&key.expires_at),
-            day(&key.last_used_at),
+            key.last_used_at.as_deref().map(day).unwrap_or_default(),
         ]
     })
 }

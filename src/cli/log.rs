@@ -3,9 +3,11 @@
 use uuid::Uuid;
 
 use super::exit::Code;
+use super::query::understood;
 use super::select::{Listing, Narrow, Span, Window};
 use super::session::{Role, Session, now};
 use crate::resource::ResourceRef;
+use crate::search::{Query, SearchQuery};
 use crate::stream::StreamQuery;
 
 pub(super) const EXAMPLES: &str = "\
@@ -13,12 +15,14 @@ Examples:
   gesta log                                  the latest 50 actions
   gesta log --since 2h --verb close          what was closed in the last two hours
   gesta log crash -t issue                   what was done to issues, with this text
+  gesta log 'verb:invoice data.amount:>1000' all that invoices are told of, above an amount
   gesta log --about user:ann -n all -o csv   all that ann has to do with";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only actions with this text in verb, description, ids or names
-    text: Vec<String>,
+    /// Only what this search finds, such as 'actor:user:42 verb:invoice occurred:>2h'
+    #[arg(value_name = "QUERY")]
+    query: Vec<String>,
     /// Only what this resource has to do with, in any role
     #[arg(long, value_name = "TYPE:ID", conflicts_with = "run", help_heading = "Which actions")]
     about: Option<ResourceRef>,
@@ -50,12 +54,19 @@ pub(crate) struct Of {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
-    let stream = match (&args.about, args.run) {
-        (Some(resource), _) => StreamQuery::any(resource),
-        (_, Some(run)) => StreamQuery::run(run),
-        _ => StreamQuery::tenant(),
-    };
-    list(stream, &args.text, &args.narrow, &args.window, &args.span, session).await
+    let Args { query, about, run, narrow, window, span } = args;
+    let query =
+        about.iter().fold(understood(&query)?, |query, about| query.and(Query::about(about)));
+    let query = run.into_iter().fold(query, |query, run| query.and(Query::run(run)));
+    let now = now();
+    let (since, until) = window.fixed(now)?;
+    let database = session.open(Role::App).await?;
+    let search = SearchQuery::new(query).filter(narrow.filter(&[]));
+    let search = since.into_iter().fold(search, SearchQuery::since);
+    let search = until.into_iter().fold(search, SearchQuery::until);
+    let reader = narrow.reader(&database);
+    let page = async |cursor, limit| search.clone().from(cursor).limit(limit).page(&reader).await;
+    Listing { span: &span, window: &window, now }.print(&mut session.out(), page).await
 }
 
 /// Prints the stream of one resource.
@@ -64,24 +75,13 @@ pub(super) async fn list_of(
     args: &Of,
     session: &Session,
 ) -> anyhow::Result<Code> {
-    list(stream, &args.text, &args.narrow, &args.window, &args.span, session).await
-}
-
-async fn list(
-    stream: StreamQuery,
-    text: &[String],
-    narrow: &Narrow,
-    window: &Window,
-    span: &Span,
-    session: &Session,
-) -> anyhow::Result<Code> {
     let now = now();
-    let (since, until) = window.fixed(now)?;
+    let (since, until) = args.window.fixed(now)?;
     let database = session.open(Role::App).await?;
-    let stream = stream.filter(narrow.filter(text));
-    let stream = since.map_or(stream.clone(), |since| stream.since(since));
-    let stream = until.map_or(stream.clone(), |until| stream.until(until));
-    let reader = narrow.reader(&database);
+    let stream = stream.filter(args.narrow.filter(&args.text));
+    let stream = since.into_iter().fold(stream, StreamQuery::since);
+    let stream = until.into_iter().fold(stream, StreamQuery::until);
+    let reader = args.narrow.reader(&database);
     let page = async |cursor, limit| stream.clone().from(cursor).limit(limit).page(&reader).await;
-    Listing { span, window, now }.print(&mut session.out(), page).await
+    Listing { span: &args.span, window: &args.window, now }.print(&mut session.out(), page).await
 }

@@ -19,6 +19,7 @@ mod key;
 mod migrate;
 mod nats;
 mod psql;
+mod query;
 mod relay;
 mod layout;
 mod log;
@@ -29,6 +30,7 @@ mod track;
 mod output;
 mod say;
 mod select;
+mod serve;
 mod session;
 mod show;
 mod stats;
@@ -81,6 +83,10 @@ fn help() -> String {
     format!("{}\n\n{}", config::help(), exit::HELP)
 }
 
+fn log_help() -> String {
+    format!("{}\n\n{}", query::LANGUAGE, exit::HELP)
+}
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 struct Global {
@@ -107,8 +113,11 @@ enum Command {
     #[command(before_help = demo::EXAMPLES)]
     Demo(demo::Args),
     /// List what happened, newest first
-    #[command(before_help = log::EXAMPLES)]
-    Log(log::Args),
+    #[command(before_help = log::EXAMPLES, after_long_help = log_help())]
+    Log(Box<log::Args>),
+    /// Explain how a search is understood
+    #[command(before_help = query::EXAMPLES)]
+    Query(query::Args),
     /// Print committed actions as they come, in log order
     #[command(before_help = tail::EXAMPLES)]
     Tail(Box<tail::Args>),
@@ -145,6 +154,9 @@ enum Command {
     /// Make, list and revoke keys of the HTTP API
     #[command(before_help = key::EXAMPLES)]
     Key(key::Args),
+    /// Run the server: the HTTP API
+    #[command(before_help = serve::EXAMPLES)]
+    Serve(Box<serve::Args>),
     /// Bring the schema of a database up to date
     #[command(before_help = migrate::EXAMPLES)]
     Migrate(migrate::Args),
@@ -234,13 +246,21 @@ impl Global {
 
 fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
+    // A server has a thread a core.
+    if !matches!(command, Command::Serve(_)) {
+        runtime.worker_threads(THREADS);
+    }
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
         // At psql's prompt Ctrl-C is psql's; an import says how far it has come; a tail has no other end; a relay waits for
-        // acknowledgements.
+        // acknowledgements; a server finishes what is running.
         if matches!(
             command,
-            Command::Psql(_) | Command::Import(_) | Command::Tail(_) | Command::Relay(_)
+            Command::Psql(_)
+                | Command::Import(_)
+                | Command::Tail(_)
+                | Command::Relay(_)
+                | Command::Serve(_)
         ) {
             return run(command, session).await;
         }
@@ -254,7 +274,8 @@ fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
 async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
         Command::Demo(args) => demo::run(args, session).await,
-        Command::Log(args) => log::run(args, session).await,
+        Command::Log(args) => log::run(*args, session).await,
+        Command::Query(args) => query::run(&args, session),
         Command::Tail(args) => tail::run(*args, session).await,
         Command::Object(args) => object::run(*args, session).await,
         Command::Actor(args) => actor::run(args, session).await,
@@ -267,6 +288,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Stats(args) => stats::run(args, session).await,
         Command::Relay(args) => relay::run(*args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Serve(args) => serve::run(*args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
         Command::Track(args) => track::run(*args, session).await,
         Command::Untrack(args) => track::untrack(args, session).await,

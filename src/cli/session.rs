@@ -73,6 +73,11 @@ impl Session {
 
     /// Opens the database that the flags name, with its schema in order.
     pub(crate) async fn open(&self, role: Role) -> anyhow::Result<Database> {
+        self.open_sized(role, POOL_SIZE).await
+    }
+
+    /// The same with so many connections.
+    pub(crate) async fn open_sized(&self, role: Role, size: usize) -> anyhow::Result<Database> {
         let (endpoint, options, server) = match self.place()? {
             Place::Home(home) => {
                 let server = self.start(&home).await?;
@@ -85,7 +90,7 @@ impl Session {
                 (*endpoint, PoolOptions::default().role(role.name()), None)
             }
         };
-        let pool = endpoint.pool(&options.size(POOL_SIZE)).await?;
+        let pool = endpoint.pool(&options.size(size)).await?;
         let store = Store::new(pool);
         // Whoever has the database's credentials sees all of the tenant; `--label` narrows it.
         let reader = Reader::new(&store, self.tenant.clone()).auditor();

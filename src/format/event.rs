@@ -31,6 +31,8 @@ use super::percent;
 use crate::action::{Action, form};
 use crate::resource::{Named, Tenant};
 
+/// The version of the specification, as `specversion` gives it.
+pub const SPEC_VERSION: &str = "1.0";
 /// The media type of one event in the structured form.
 pub const MEDIA_TYPE: &str = "application/cloudevents+json";
 /// The media type of a JSON array of events in the structured form.
@@ -72,7 +74,7 @@ impl<'a> Attributes<'a> {
             None => action.verb.clone(),
         };
         Self {
-            specversion: "1.0",
+            specversion: SPEC_VERSION,
             id: action.id.to_string(),
             source,
             kind: allowed(&kind).into_owned(),

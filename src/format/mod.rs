@@ -1,12 +1,11 @@
 //! Actions in the formats that people use: JSON, JSON lines, CSV, Activity Streams, Atom, RSS, `CloudEvents`.
 //!
 //! [`Format::negotiate`] chooses by a header `Accept`; an [`Encoder`] writes a document piece by piece, from what [`Meta`]
-//! says about it; [`received::read`] takes `CloudEvents` in. Everything here is pure: times, URLs and names are passed in.
+//! says about it. Everything here is pure: times, URLs and names are passed in.
 //! Every format but JSON, JSON lines, CSV and `CloudEvents` is a summary: it leaves payloads out.
 
 pub mod event;
 pub(crate) mod percent;
-pub mod received;
 
 #[cfg(feature = "server")]
 mod as2;

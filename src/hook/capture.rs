@@ -9,7 +9,11 @@ use crate::resource::ResourceRef;
 #[derive(Clone, Copy)]
 pub(crate) enum RowChange<'a> {
     Created(&'a str),
-    Updated { before: &'a str, after: &'a str },
+    /// What is not in `before` is as in `after`.
+    Updated {
+        before: &'a str,
+        after: &'a str,
+    },
     Deleted(&'a str),
 }
 
@@ -50,12 +54,14 @@ pub(crate) fn capture<M: Hook>(
         }
         RowChange::Updated { before, after } => {
             let row = read::<M>(after)?;
-            let (old, new) = (take_apart(before)?, take_apart(after)?);
+            let new = take_apart(after)?;
+            let old = take_apart(before)?.over(&new);
             let emitter = emitter(template, &row, (Some(&old), Some(&new)))?;
             if emitter.is_idle() {
                 return Ok(Captured { row, actions: Vec::new() });
             }
-            let actions = ask(Change::Updated { before: &read(before)?, after: &row }, emitter)?;
+            let before = read(&old.to_text())?;
+            let actions = ask(Change::Updated { before: &before, after: &row }, emitter)?;
             Ok(Captured { row, actions })
         }
     }

@@ -12,7 +12,7 @@ pub(crate) struct RawRow<'a> {
 }
 
 /// Borrowed where nothing in it is escaped.
-#[derive(serde::Deserialize)]
+#[derive(Clone, serde::Deserialize)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -22,6 +22,30 @@ impl<'a> RawRow<'a> {
         serde_json::from_str(text)
     }
 
+    /// This row, with the values of another for the columns that it does not have.
+    pub(crate) fn over(&self, other: &Self) -> Self {
+        let own = |(place, (name, value)): (usize, &(Name<'a>, &'a RawValue))| {
+            (name.clone(), self.raw(&name.0, place).unwrap_or(value))
+        };
+        Self { fields: other.fields.iter().enumerate().map(own).collect() }
+    }
+
+    /// The row as one text again.
+    pub(crate) fn to_text(&self) -> String {
+        let len = |(name, value): &(Name<'_>, &RawValue)| name.0.len() + value.get().len() + 4;
+        let mut text = String::with_capacity(2 + self.fields.iter().map(len).sum::<usize>());
+        for (name, value) in self.fields() {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            text.push_str(&serde_json::Value::from(name).to_string());
+            text.push(':');
+            text.push_str(value);
+        }
+        if text.is_empty() {
+            text.push('{');
+        }
+        text + "}"
+    }
+
     /// Names and values.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.fields.iter().map(|(name, value)| (name.0.as_ref(), value.get()))
@@ -29,9 +53,13 @@ impl<'a> RawRow<'a> {
 
     /// The text of a value; rows of one table have their columns in the same places.
     pub(crate) fn value(&self, name: &str, place: usize) -> Option<&'a str> {
+        self.raw(name, place).map(RawValue::get)
+    }
+
+    fn raw(&self, name: &str, place: usize) -> Option<&'a RawValue> {
         let there = self.fields.get(place).filter(|(found, _)| found.0 == name);
         let field = there.or_else(|| self.fields.iter().find(|(found, _)| found.0 == name))?;
-        Some(field.1.get())
+        Some(field.1)
     }
 
     /// The column whose value holds a byte of the text that the row was parsed from.
@@ -87,6 +115,18 @@ mod tests {
         assert_eq!(row.value("d", 0), None);
         assert_eq!(row.column_at(text, 7), Some("a"));
         assert!(RawRow::parse("[]").is_err());
+    }
+
+    #[test]
+    fn what_a_row_does_not_have_comes_from_the_other() {
+        let over = |own: &str, other: &str| {
+            let [own, other] = [own, other].map(|text| RawRow::parse(text).expect("an object"));
+            own.over(&other).to_text()
+        };
+        let other = r#"{"a":1.50,"b\n":null,"c":[2]}"#;
+        assert_eq!(over(r#"{"b\n":"x"}"#, other), r#"{"a":1.50,"b\n":"x","c":[2]}"#);
+        assert_eq!(over(r#"{"c":0,"b\n":{},"a":"y"}"#, other), r#"{"a":"y","b\n":{},"c":0}"#);
+        assert_eq!((over("{}", other), over("{}", "{}")), (other.to_owned(), "{}".to_owned()));
     }
 
     #[test]

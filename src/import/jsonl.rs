@@ -18,6 +18,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{Counted, decode};
+use super::explain::{explain, utf8};
 use super::field::field_at;
 use super::lines::{LINE_LEN_MAX, Line, Lines};
 use super::{Entry, Input, Position, Problem, ReadError, raw, run_of_batch};
@@ -25,6 +26,9 @@ use crate::action::form::{Given, GivenParty};
 use crate::action::{ActionId, Audience, NewAction, Outcome, Source};
 use crate::json::Json;
 use crate::resource::Tenant;
+
+/// What problems call a line.
+const WHAT: &str = "line";
 
 /// JSON lines from a reader, unpacked where they are packed with gzip (feature `gzip`).
 #[derive(Debug)]
@@ -111,12 +115,7 @@ fn too_long(text: &[u8]) -> Problem {
 
 /// The action of a line.
 fn parse(line: &[u8], tenant: &Tenant, ids: Ids) -> Result<NewAction, Problem> {
-    let text = std::str::from_utf8(line).map_err(|error| {
-        let field = field_at(line, error.valid_up_to());
-        let at = field.as_ref().map_or(String::new(), |field| format!("`{field}`: "));
-        let text = format!("{at}byte {} of the line is not UTF-8", error.valid_up_to() + 1);
-        Problem { field, text }
-    })?;
+    let text = utf8(WHAT, line)?;
     let action = match serde_json::from_str::<SourceEvent>(text) {
         Ok(event) => event.into_action(tenant)?,
         Err(error) => own_form(text, tenant, &error)?,
@@ -131,16 +130,11 @@ fn parse(line: &[u8], tenant: &Tenant, ids: Ids) -> Result<NewAction, Problem> {
 
 /// A line that is no source event: an action in our own form, or a problem with one of the two.
 fn own_form(text: &str, tenant: &Tenant, error: &serde_json::Error) -> Result<NewAction, Problem> {
-    let probe: Probe = serde_json::from_str(text).map_err(|error| explain(text, &error))?;
+    let probe: Probe = serde_json::from_str(text).map_err(|error| explain(WHAT, text, &error))?;
     if probe.event_id.or(probe.batch_id).is_some() {
-        return Err(explain(text, error));
+        return Err(explain(WHAT, text, error));
     }
-    own(text, tenant)
-}
-
-/// An action in our own form.
-pub(crate) fn own(text: &str, tenant: &Tenant) -> Result<NewAction, Problem> {
-    let given: Given = serde_json::from_str(text).map_err(|error| explain(text, &error))?;
+    let given: Given = serde_json::from_str(text).map_err(|error| explain(WHAT, text, &error))?;
     Ok(given.into_action(tenant)?)
 }
 
@@ -210,42 +204,6 @@ fn source_id<'a>(field: &str, id: &'a str) -> Result<&'a str, Problem> {
         return Err(Problem::of(field, text));
     }
     Ok(id)
-}
-
-/// A message of `serde_json` with the field that it is about, and without the position in a text of one line.
-fn explain(line: &str, error: &serde_json::Error) -> Problem {
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(text, _)| text);
-    // The column counts from 1: of a value of the wrong type it is the last byte, else the one that is wrong.
-    let behind = error.column() - usize::from(error.is_syntax() && error.column() > 0);
-    let path = field_at(line.as_bytes(), behind);
-    let named = ["missing field `", "unknown field `", "duplicate field `"]
-        .iter()
-        .find_map(|start| message.strip_prefix(start)?.split('`').next());
-    let field = match (named, path) {
-        // The keys of an actor, object or target; no form has them at the top.
-        (Some(name @ ("type" | "name")), Some(path)) => Some(join(&path, name)),
-        (Some("id"), Some(path)) if message.starts_with("missing") => Some(join(&path, "id")),
-        (Some(name), _) => Some(name.to_owned()),
-        (None, path) => path,
-    };
-    let problem = if message.contains("surrogate") || message.contains("end of hex escape") {
-        "contains a surrogate (\\ud800 to \\udfff) without its other half".to_owned()
-    } else if error.is_data() {
-        crate::error::visible(message).into_owned()
-    } else {
-        format!("is not JSON at byte {}: {message}", error.column())
-    };
-    match field {
-        Some(field) => Problem::of(&field, problem),
-        None => Problem { field: None, text: format!("the line {problem}") },
-    }
-}
-
-/// `actor` or `actor.id`, and another key of it.
-fn join(path: &str, key: &str) -> String {
-    let party = path.split('.').next().unwrap_or(path);
-    format!("{party}.{key}")
 }
 
 #[cfg(test)]

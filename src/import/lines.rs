@@ -11,28 +11,28 @@ const BUFFER_LEN: usize = 1 << 16;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A line, without its end.
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
     /// The beginning of a line that is longer than [`LINE_LEN_MAX`]; the rest was skipped.
     Cut(&'a [u8]),
 }
 
 /// Reads line after line into the same buffer.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: BufReader<R>,
     buffer: Vec<u8>,
     /// The number of the last line that was read, from 1.
-    pub(super) number: u64,
+    pub(crate) number: u64,
 }
 
 impl<R: Read> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         let input = BufReader::with_capacity(BUFFER_LEN, input);
         Self { input, buffer: Vec::new(), number: 0 }
     }
 
     /// The next line; nothing at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         self.buffer.clear();
         let limit = LINE_LEN_MAX as u64 + 1;
         if self.input.by_ref().take(limit).read_until(b'\n', &mut self.buffer)? == 0 {

@@ -5,6 +5,7 @@
 //! reading; only an input that cannot be read any further does ([`ReadError`]).
 
 mod decode;
+mod explain;
 mod field;
 mod git;
 mod jsonl;
@@ -15,9 +16,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
+#[cfg(feature = "server")]
+pub(crate) use explain::read;
 pub use git::Git;
 pub use jsonl::Jsonl;
-pub(crate) use jsonl::own;
+#[cfg(feature = "server")]
+pub(crate) use lines::{Line, Lines};
 
 use crate::action::{InvalidAction, NewAction};
 use crate::resource::{ResourceError, Tenant};
@@ -129,6 +133,7 @@ impl From<InvalidAction> for Problem {
                 Some(part) => format!("{field}.{part}"),
                 None => (*field).to_owned(),
             },
+            InvalidAction::Missing { field } => (*field).to_owned(),
             InvalidAction::Id(_) | InvalidAction::IdTime { .. } => "id".to_owned(),
             InvalidAction::Verb { .. } | InvalidAction::Unregistered(_) => "verb".to_owned(),
             InvalidAction::Time { .. } => "occurred_at".to_owned(),

@@ -37,6 +37,8 @@ pub struct Listener {
     place: Option<Place>,
     /// What it has read by itself, and not handed out yet.
     ready: Option<Ready>,
+    /// How many actions it reads at once: fewer where they are large, as what it cannot hold is read in vain.
+    len: usize,
     /// It reads ticks of its own only when so many of the ring have ended.
     asks_at: Option<u64>,
     /// Whether it was told once that it has caught up.
@@ -84,6 +86,7 @@ impl Listener {
             at: from,
             place: None,
             ready: None,
+            len: LOOK_LEN,
             asks_at: None,
             told: false,
             due: Instant::now() + heartbeat,
@@ -236,7 +239,7 @@ impl Listener {
     /// Reads the log by itself; an event only where its position says nothing there.
     async fn read(&mut self, from: &Position) -> Result<Option<Event>, LiveError> {
         let changes = self.shared.borrow().ring.changes();
-        let read = self.live.catch_up(&self.log, from, LOOK_LEN).await;
+        let read = self.live.catch_up(&self.log, from, self.len).await;
         let error = match read {
             Ok(chunk) => {
                 self.failures = 0;
@@ -276,7 +279,8 @@ impl Listener {
     /// Keeps what is for this listener, up to its limit; the rest is read again.
     fn keep(&mut self, chunk: Chunk, changes: u64) {
         let (mut entries, mut end, mut bytes) = (VecDeque::new(), chunk.end, 0);
-        for entry in chunk.entries {
+        let mut len = (self.len * 2).min(LOOK_LEN);
+        for (n, entry) in chunk.entries.into_iter().enumerate() {
             if !self.admits(&entry.action) {
                 continue;
             }
@@ -284,13 +288,14 @@ impl Listener {
             let (position, action) = (entry.position, Arc::new(entry.action));
             let is_full = bytes >= READY_BYTES_MAX;
             if is_full {
-                end = position.clone();
+                (end, len) = (position.clone(), n + 1);
             }
             entries.push_back(Placed { position, action });
             if is_full {
                 break;
             }
         }
+        self.len = len;
         self.ready = Some(Ready { entries, end, changes });
     }
 }

@@ -96,7 +96,7 @@ impl Reading {
             shared.send_modify(|shared| shared.ring.begin(head));
             return Ok(Rest::More);
         };
-        let chunk = chunk(&self.log, &tip, LOOK_LEN).await?;
+        let chunk = self.log.read(&tip, LOOK_LEN).await?;
         let rest = if chunk.more { Rest::More } else { Rest::Nothing };
         if !chunk.entries.is_empty() {
             self.pauses = Pauses::default();
@@ -120,17 +120,6 @@ impl Reading {
         }
         retry_pause(self.failures).await;
     }
-}
-
-/// Actions after a position, with the audiences that hold now.
-pub(super) async fn chunk(
-    log: &Log,
-    after: &crate::log::Position,
-    len: usize,
-) -> Result<Chunk, LogError> {
-    let mut chunk = log.read(after, len).await?;
-    log.update_audiences(&mut chunk.entries).await?;
-    Ok(chunk)
 }
 
 /// Whether something has come.

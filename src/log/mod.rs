@@ -55,8 +55,8 @@
 //! - *Wraparound.* `xid8` is 64 bits wide; there is none.
 //! - *Rows that move* to a new yearly partition keep both `xid` and `seq`; a row may lie in any partition.
 //!
-//! What has not been promised: an audience. The log is read by machines that act for all; who publishes what it reads
-//! looks at [`crate::Action::audience`].
+//! The audience of an action ([`crate::Action::audience`]) is the one that holds when it is read. Nothing is left out for
+//! it: the log is read by machines that act for all, and who publishes what it reads looks at it.
 //!
 //! # Cost
 //!
@@ -65,7 +65,6 @@
 //! Writers pay one index on `seq` and one on `(xid, seq)`, and nothing to be heard: readers look every few milliseconds,
 //! and in the same process [`crate::Store::bell`] wakes them. Start reading at `reader.rs`.
 
-mod audience;
 mod durable;
 mod error;
 mod holder;

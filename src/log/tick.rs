@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use super::look::{Access, Mark, Now, strange};
 use super::position::{Point, Position, Unfinished};
 use super::reader::{Chunk, Entry};
+use crate::action::Audience;
 use crate::resource::Tenant;
 use crate::store::Failure;
 use crate::stream::row::{self, columns};
@@ -33,7 +34,7 @@ const ROWS: &str = concat!(
     "-- log::tick::rows
 SELECT ",
     columns!(),
-    ", a.xid::text, a.seq
+    ", a.xid::text, a.seq, v.audience
 FROM (
     (SELECT ",
     columns!(),
@@ -78,6 +79,7 @@ FROM (
     ORDER BY a.seq
     LIMIT $10)
 ) AS a
+LEFT JOIN gesta.visibility AS v ON v.tenant = a.tenant AND v.action_id = a.id
 ORDER BY a.seq
 LIMIT $10"
 );
@@ -85,6 +87,8 @@ LIMIT $10"
 /// Columns after those of the action.
 const XID: usize = 20;
 const SEQ: usize = 21;
+/// The audience that holds now, where it is another than the action was stored with; there are few.
+const AUDIENCE: usize = 22;
 
 /// Values of `seq` that a statement looks at.
 pub(super) struct Range {
@@ -159,7 +163,10 @@ impl Range {
         let mut entries = Vec::with_capacity(rows.len().min(limit));
         for row in rows.iter().take(limit) {
             let seq = row.get(SEQ);
-            let action = row::action(row).map_err(Failure::Row)?;
+            let mut action = row::action(row).map_err(Failure::Row)?;
+            if let Some(audience) = row.get(AUDIENCE) {
+                action.audience = Audience(audience);
+            }
             let xid = row.get::<_, &str>(XID).parse().map_err(strange)?;
             entries.push(Entry { position: inside(seq), action, xid, seq });
         }

@@ -1,24 +1,15 @@
-//! Actions of the log become messages: with the audience that holds now, and as a stub where the broker takes no more.
+//! Actions of the log become messages, or stubs where the broker takes no more.
 
 use std::collections::HashMap;
-
-use tokio_postgres::types::ToSql;
-use uuid::Uuid;
 
 use super::error::RelayError;
 use super::known::Known;
 use super::ledger::Ledger;
 use super::message::{COMPARED_HEADER, Encoder, Outgoing, Parked};
 use super::publish::Publisher;
-use crate::action::{ActionId, Audience};
+use crate::action::ActionId;
 use crate::error::chain;
 use crate::log::{Chunk, Entry, Position};
-
-/// Few actions have another audience than they were appended with.
-const AUDIENCES: &str = "-- relay::pack::audiences
-SELECT v.action_id, v.tenant, v.audience
-FROM unnest($1::text[], $2::uuid[]) AS w (tenant, id)
-JOIN gesta.visibility AS v ON v.tenant = w.tenant AND v.action_id = w.id";
 
 /// The messages of a chunk.
 #[derive(Debug)]
@@ -65,7 +56,6 @@ impl Packer<'_> {
         if let Some(known) = known {
             chunk.entries.retain(|entry| !known.has(entry.action.id));
         }
-        self.set_audiences(&mut chunk.entries).await?;
         let (mut parked, mut len) = (Vec::new(), 0);
         let mut messages = Vec::with_capacity(chunk.entries.len());
         for entry in &chunk.entries {
@@ -77,28 +67,6 @@ impl Packer<'_> {
             messages.push(message);
         }
         Ok(Packet { messages, end: chunk.end, is_last: !chunk.more, parked, len })
-    }
-
-    /// The audience that holds at publishing decides who may read the message.
-    async fn set_audiences(&self, entries: &mut [Entry]) -> Result<(), RelayError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let tenants: Vec<_> = entries.iter().map(|entry| entry.action.tenant.as_str()).collect();
-        let ids: Vec<_> = entries.iter().map(|entry| entry.action.id.uuid()).collect();
-        let params: [&(dyn ToSql + Sync); 2] = [&tenants, &ids];
-        let rows = self.ledger.query("look for audiences", AUDIENCES, &params).await?;
-        for row in rows {
-            let (id, tenant, audience): (Uuid, &str, Vec<String>) =
-                (row.get(0), row.get(1), row.get(2));
-            let same = |entry: &&mut Entry| {
-                entry.action.id.uuid() == id && entry.action.tenant.as_str() == tenant
-            };
-            if let Some(entry) = entries.iter_mut().find(same) {
-                entry.action.audience = Audience::labels(audience);
-            }
-        }
-        Ok(())
     }
 
     /// The message of an action, or its stub; nothing where even that is too large.

@@ -55,7 +55,7 @@ use super::turn::{Ended, Turn};
 use crate::action::ActionId;
 use crate::error::chain;
 use crate::log::{Log, LogError};
-use crate::store::Bell;
+use crate::store::{Bell, spread};
 
 /// How long an acknowledgement is waited for. The tail tells what became of a message, so there is no need for more.
 const ACK_WAIT: Duration = Duration::from_secs(3);
@@ -311,8 +311,7 @@ impl Relay {
                 self.tell(&News::Waiting { holder: other.clone() });
                 told = Some(other);
             }
-            let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-            sleep(STANDBY.mul_f64(0.5 + random / 2.0)).await;
+            sleep(spread(STANDBY)).await;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use async_nats::ServerAddr;
 
 use super::connect::ConnectError;
+use crate::store::percent_decode;
 
 /// Servers of one URL text: a cluster has three or five.
 const SERVERS_MAX: usize = 32;
@@ -96,28 +97,16 @@ fn parse_one(url: &str) -> Result<(ServerAddr, Option<Login>), ConnectError> {
 fn parse_login(text: &str) -> Result<Option<Login>, ConnectError> {
     match text.split_once(':') {
         None if text.is_empty() => Ok(None),
-        None => percent_decode(text).map(Login::Token).map(Some),
+        None => decode(text).map(Login::Token).map(Some),
         Some((user, password)) => {
-            let (user, password) = (percent_decode(user)?, percent_decode(password)?);
+            let (user, password) = (decode(user)?, decode(password)?);
             Ok(Some(Login::Password { user, password }))
         }
     }
 }
 
-fn percent_decode(text: &str) -> Result<String, ConnectError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-                let value = digit().zip(digit()).map(|(high, low)| high << 4 | low);
-                value.and_then(|value| u8::try_from(value).ok()).ok_or(ESCAPE)?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| ESCAPE)
+fn decode(text: &str) -> Result<String, ConnectError> {
+    percent_decode(text).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(ESCAPE)
 }
 
 #[cfg(test)]

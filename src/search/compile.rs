@@ -130,18 +130,7 @@ impl Compiler {
             Key::Verb => self.verb(value),
             Key::Occurred => self.occurred(value),
             Key::Recorded => self.recorded(value),
-            Key::Changed => match value {
-                Value::Present => {
-                    "coalesce(jsonb_typeof(a.changes) = 'object' AND a.changes <> '{}', false)"
-                        .to_owned()
-                }
-                _ => {
-                    let names = self.bind(texts(value));
-                    format!(
-                        "coalesce(jsonb_typeof(a.changes) = 'object' AND a.changes ?| {names}, false)"
-                    )
-                }
-            },
+            Key::Changed => self.changed(value),
             Key::From => self.pair("{0}", value, fields),
             Key::To => self.pair("{1}", value, fields),
             Key::Has => has(value),
@@ -154,10 +143,7 @@ impl Compiler {
             Key::Agent => self.contain(&circumstance("user_agent"), value),
             Key::Reason => self.contain(&circumstance("reason"), value),
             Key::Ip => self.ip(value),
-            Key::Audience => match value {
-                Value::Present => "cardinality(a.audience) > 0".to_owned(),
-                _ => format!("a.audience && {}", self.bind(texts(value))),
-            },
+            Key::Audience => self.audience(value),
             Key::Data(path) => self.json("a.data", path, value),
             Key::Context(path) => self.json("a.context", path, value),
         }
@@ -196,10 +182,10 @@ impl Compiler {
 
     /// A text is one of these.
     fn equal(&mut self, text: &str, value: &Value) -> String {
-        match value {
-            Value::Present => format!("{text} IS NOT NULL"),
-            _ => format!("coalesce({text} = ANY ({}), false)", self.bind(texts(value))),
+        if *value == Value::Present {
+            return format!("{text} IS NOT NULL");
         }
+        format!("coalesce({text} = ANY ({}), false)", self.bind(texts(value)))
     }
 
     /// One of these stands in a text.
@@ -277,6 +263,22 @@ impl Compiler {
         format!(
             "coalesce(CASE WHEN {text} ~ '{IS_ADDRESS}' THEN ({text})::inet <<= ANY ({nets}::text[]::inet[]) END, false)"
         )
+    }
+
+    fn changed(&mut self, value: &Value) -> String {
+        let is = if *value == Value::Present {
+            "a.changes <> '{}'".to_owned()
+        } else {
+            format!("a.changes ?| {}", self.bind(texts(value)))
+        };
+        format!("coalesce(jsonb_typeof(a.changes) = 'object' AND {is}, false)")
+    }
+
+    fn audience(&mut self, value: &Value) -> String {
+        if *value == Value::Present {
+            return "cardinality(a.audience) > 0".to_owned();
+        }
+        format!("a.audience && {}", self.bind(texts(value)))
     }
 
     /// An old or a new value of a changed field.

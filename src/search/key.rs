@@ -151,6 +151,7 @@ const FOREIGN: [(&str, Option<&str>); 16] = [
 ];
 
 /// Why a word is no key.
+#[derive(Debug)]
 pub(super) struct Unknown {
     pub(super) detail: String,
     pub(super) suggestion: Option<String>,
@@ -244,7 +245,7 @@ mod tests {
     #[test]
     fn every_name_is_a_key_in_any_case_and_is_written_as_its_first_name() {
         for (name, key) in &NAMES {
-            let found = Key::parse(&name.to_ascii_uppercase()).ok().expect(name);
+            let found = Key::parse(&name.to_ascii_uppercase()).expect(name);
             assert_eq!(&found, key, "{name}");
             assert_eq!(Key::parse(&found.to_string()).ok().as_ref(), Some(key), "{name}");
         }
@@ -270,11 +271,11 @@ mod tests {
             ("seq", None),
             ("http", None),
         ] {
-            let unknown = Key::parse(given).err().expect(given);
+            let unknown = Key::parse(given).expect_err(given);
             assert_eq!(unknown.suggestion.as_deref(), meant, "{given}");
         }
         for given in ["data.", "data..a", "context.a."] {
-            assert!(Key::parse(given).err().expect(given).detail.contains("is no path"));
+            assert!(Key::parse(given).expect_err(given).detail.contains("is no path"));
         }
     }
 }

@@ -327,3 +327,6 @@ fn is_op(json: &str, op: Op, wanted: &Scalar) -> bool {
         Op::LessOrEqual => ordering.is_le(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -268,8 +268,8 @@ impl<'a> Parser<'a> {
             self.problem(start, end, Code::MissingValue, detail);
             return None;
         }
-        let is_category =
-            key.kind() == Kind::Verb && raw.text.find('*') == Some(raw.text.len() - 1);
+        let is_category = key.kind() == Kind::Verb
+            && raw.text.find('*').is_some_and(|at| at + 1 == raw.text.len());
         if raw.has_star && !(is_category && raw.text.ends_with(".*")) {
             self.problem(start, end, Code::BadValue, STAR);
             return None;

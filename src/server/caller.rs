@@ -1,17 +1,20 @@
 //! Who asks: the credential of a request, its tenant, and what the server itself saw of it.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::credential::{identify, too_often};
+use super::entries::Entry;
 use super::finish::Asker;
 use super::problem::{Fault, Problem};
 use super::state::AppState;
 use super::status::Kind;
-use crate::access::{AccessError, Identity, Scope, Via};
+use crate::access::{Denial, Identity, Refusal, Scope, Via};
 use crate::context::Context;
 use crate::error::quote;
 use crate::resource::Tenant;
@@ -20,14 +23,10 @@ use crate::stream::Reader;
 /// Names the tenant, for credentials of all tenants; others may name their own.
 pub const TENANT_HEADER: HeaderName = HeaderName::from_static("x-gesta-tenant");
 
-/// How to ask (RFC 6750, section 3).
-const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Bearer realm="gesta""#);
-const CHALLENGE_WRONG: HeaderValue =
-    HeaderValue::from_static(r#"Bearer realm="gesta", error="invalid_token""#);
-
 /// Who asks. A handler that takes one answers only to whoever has a valid credential.
 #[derive(Clone, Debug)]
 pub struct Caller {
+    state: AppState,
     identity: Identity,
     tenant: Option<Tenant>,
     seen: Context,
@@ -52,7 +51,7 @@ impl Caller {
         self.tenant.as_ref()
     }
 
-    /// Lets pass whoever may do something.
+    /// Lets pass whoever may do something; that they may not is recorded.
     ///
     /// # Errors
     /// 403, with the name of the scope.
@@ -60,6 +59,7 @@ impl Caller {
         if self.identity.may(scope) {
             return Ok(());
         }
+        self.denied(attempt(scope), Refusal::Scope(scope));
         let challenge =
             format!(r#"Bearer realm="gesta", error="insufficient_scope", scope="{scope}""#);
         let problem =
@@ -86,9 +86,48 @@ impl Caller {
     ///
     /// # Errors
     /// 403 without the scope, 400 without a tenant.
-    pub fn reader(&self, state: &AppState, scope: Scope) -> Result<Reader, Problem> {
+    pub fn reader(&self, scope: Scope) -> Result<Reader, Problem> {
         self.require(scope)?;
-        Ok(self.identity.reader(state.store(), self.need_tenant()?.clone()))
+        Ok(self.identity.reader(self.state.store(), self.need_tenant()?.clone()))
+    }
+
+    /// Records that the caller was refused what they tried.
+    pub(super) fn denied(&self, attempt: &'static str, refusal: Refusal) {
+        let denial = Denial::new(attempt, refusal);
+        let denial = match &self.tenant {
+            Some(tenant) => denial.tenant(tenant.clone()),
+            None => denial,
+        };
+        let recorder = self.state.recorder();
+        recorder.denied(Some(&self.identity), &self.seen, &denial, Instant::now());
+    }
+}
+
+impl Caller {
+    /// Records that an action was to be appended as somebody else, or somewhere else.
+    pub(super) fn tell(&self, refusal: &super::refusal::Refusal) {
+        if let Some(denied) = &refusal.denied {
+            self.denied("append", Refusal::clone(denied));
+        }
+    }
+
+    /// The same of a batch: one record tells of it.
+    pub(super) fn tell_first(&self, entries: &[Entry]) {
+        let mut refused = entries.iter().filter_map(|entry| entry.action.as_ref().err());
+        if let Some(refusal) = refused.find(|refusal| refusal.denied.is_some()) {
+            self.tell(refusal);
+        }
+    }
+}
+
+/// What somebody tries who needs a scope, as a verb.
+fn attempt(scope: Scope) -> &'static str {
+    match scope {
+        Scope::EventsRead | Scope::MetricsRead => "read",
+        Scope::EventsExport => "export",
+        Scope::EventsWrite => "append",
+        Scope::FeedsManage => "follow",
+        Scope::KeysManage => "manage",
     }
 }
 
@@ -96,47 +135,40 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let key = bearer(&parts.headers)?;
-        let identity = state.keys().authenticate(key).await.map_err(refused)?;
-        if let (Some(asker), Via::Key(key)) = (parts.extensions.get::<Asker>(), &identity.via) {
-            asker.is(key.clone());
-        }
-        let tenant = tenant(&identity, &parts.headers)?;
         let seen = parts.extensions.get::<Context>().cloned().unwrap_or_else(Context::anonymous);
-        Ok(Self { identity, tenant, seen })
+        let asker = parts.extensions.get::<Asker>().cloned().unwrap_or_default();
+        let identity = identify(parts, state, &seen).await?;
+        if let Via::Key(key) = &identity.via {
+            asker.is(key);
+        }
+        if let Some(decision) = state.limits().check(&identity, Instant::now()) {
+            asker.has_left(decision);
+            if !decision.is_allowed() {
+                return Err(too_often(&decision));
+            }
+        }
+        let mut caller = Self { state: state.clone(), identity, tenant: None, seen };
+        caller.tenant = tenant(&caller, &parts.headers)?;
+        Ok(caller)
     }
 }
 
-/// A key that is not let in. Its text tells of nothing that its holder does not know.
-fn refused(error: AccessError) -> Problem {
-    match error {
-        AccessError::Database(failure) => failure.into(),
-        error => Problem::new(Kind::Unauthenticated, error.to_string())
-            .header(WWW_AUTHENTICATE, CHALLENGE_WRONG),
-    }
-}
+/// A [`Caller`] who may append: whoever may not is refused before the body is read.
+#[derive(Clone, Debug)]
+pub struct Appends(pub Caller);
 
-/// The key of the request. It is never quoted in an answer.
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let refused = |detail: &str| {
-        Problem::new(Kind::Unauthenticated, detail).header(WWW_AUTHENTICATE, CHALLENGE)
-    };
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Err(refused("the request has no header `Authorization: Bearer gesta_…`"));
-    };
-    if values.next().is_some() {
-        return Err(refused("the request has two headers `Authorization`; send one"));
-    }
-    let text = value.to_str().ok().and_then(|text| text.split_once(' '));
-    match text {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Ok(key.trim_start()),
-        _ => Err(refused("the header `Authorization` is not of the form `Bearer gesta_…`")),
+impl FromRequestParts<AppState> for Appends {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(Scope::EventsWrite)?;
+        Ok(Self(caller))
     }
 }
 
 /// The credential's own tenant, which the header may repeat; for a credential of all tenants, the header's.
-fn tenant(identity: &Identity, headers: &HeaderMap) -> Result<Option<Tenant>, Problem> {
+fn tenant(caller: &Caller, headers: &HeaderMap) -> Result<Option<Tenant>, Problem> {
     let mut values = headers.get_all(TENANT_HEADER).iter();
     let given = values.next();
     let refuse = |code, detail: String| {
@@ -150,8 +182,9 @@ fn tenant(identity: &Identity, headers: &HeaderMap) -> Result<Option<Tenant>, Pr
         Tenant::new(text)
             .map_err(|error| refuse("invalid-value", format!("`X-Gesta-Tenant`: {error}")))
     });
-    match (&identity.tenant, given.transpose()?) {
+    match (&caller.identity.tenant, given.transpose()?) {
         (Some(own), Some(given)) if *own != given => {
+            caller.denied("ask", Refusal::Tenant(given.as_str().to_owned()));
             let given = quote(given.as_str());
             let detail =
                 format!("`X-Gesta-Tenant` is {given}, but the credential is another tenant's");

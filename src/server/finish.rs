@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -16,9 +16,14 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use super::state::AppState;
 use super::status::Kind;
+use crate::access::Decision;
 
 /// As `layer` makes it and answers with it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Of draft-ietf-httpapi-ratelimit-headers.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Headers of every response that does not say otherwise. What is answered is somebody's: no cache keeps it. It is no
 /// page: a browser that is led here runs nothing of it.
@@ -32,17 +37,40 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// Who turned out to ask, for the log: written by [`super::Caller`], read when the response is there.
+/// Who turned out to ask, and what is left of what they may: written by [`super::Caller`], read when the response is there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asker(Arc<OnceLock<String>>);
+pub(super) struct Asker(Arc<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    key: OnceLock<String>,
+    decision: OnceLock<Decision>,
+}
 
 impl Asker {
-    pub(super) fn is(&self, key: String) {
-        let _ = self.0.set(key);
+    pub(super) fn is(&self, key: &str) {
+        let _ = self.0.key.set(key.to_owned());
+    }
+
+    pub(super) fn has_left(&self, decision: Decision) {
+        let _ = self.0.decision.set(decision);
     }
 
     fn key(&self) -> &str {
-        self.0.get().map_or("-", String::as_str)
+        self.0.key.get().map_or("-", String::as_str)
+    }
+
+    /// `RateLimit-Policy`, `RateLimit` and, where the request was one too many, `Retry-After`.
+    fn add_limits(&self, headers: &mut HeaderMap) {
+        let Some(decision) = self.0.decision.get() else { return };
+        let limits = [(POLICY, decision.policy()), (LIMIT, decision.limit())];
+        let after =
+            decision.retry_after_seconds().map(|seconds| (RETRY_AFTER, seconds.to_string()));
+        for (name, text) in limits.into_iter().chain(after) {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
+        }
     }
 }
 
@@ -64,6 +92,7 @@ pub(super) async fn finish(
     let id = id.as_ref().and_then(|id| id.to_str().ok());
     write_problem(&state, &mut response, id);
     add_headers(response.headers_mut());
+    asker.add_limits(response.headers_mut());
     let (status, duration) = (response.status().as_u16(), began.elapsed());
     state.metrics().request(&method, route, status, duration);
     tracing::info!(

@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::access::Recorder;
+
 /// Bounds of durations, in seconds: from below a cached read to the longest request.
 const DURATIONS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
 
@@ -31,6 +33,8 @@ struct Inner {
     exported: Counter,
     connections: Family<ConnectionLabels, Gauge>,
     waiting: Gauge,
+    left_out: Gauge,
+    lost: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,6 +96,11 @@ impl Metrics {
         registry.register("pool_connections", "Connections to the database", connections.clone());
         let waiting = Gauge::default();
         registry.register("pool_waiting", "Tasks that wait for a connection", waiting.clone());
+        let (left_out, lost) = (Gauge::default(), Gauge::default());
+        let help = "Refusals since the start that were counted and not recorded one by one";
+        registry.register("refusals_left_out", help, left_out.clone());
+        let help = "Reads and refusals since the start that the database did not take";
+        registry.register("records_lost", help, lost.clone());
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -102,6 +111,8 @@ impl Metrics {
             exported,
             connections,
             waiting,
+            left_out,
+            lost,
         }))
     }
 
@@ -130,13 +141,15 @@ impl Metrics {
     }
 
     /// All of them, with the pool as it is now.
-    pub(super) fn text(&self, pool: Status) -> Result<String, fmt::Error> {
+    pub(super) fn text(&self, pool: Status, recorder: &Recorder) -> Result<String, fmt::Error> {
         let gauge = |state| self.0.connections.get_or_create_owned(&ConnectionLabels { state });
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         gauge("open").set(count(pool.size));
         gauge("idle").set(count(pool.available));
         gauge("max").set(count(pool.max_size));
         self.0.waiting.set(count(pool.waiting));
+        self.0.left_out.set(i64::try_from(recorder.left_out()).unwrap_or(i64::MAX));
+        self.0.lost.set(i64::try_from(recorder.lost()).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.0.registry)?;
         Ok(text)

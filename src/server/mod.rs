@@ -16,10 +16,15 @@
 //!
 //! Start reading at `router.rs`.
 
+mod accept;
+mod admit;
 mod api;
 mod body;
 mod caller;
+mod cloudevent;
+mod credential;
 mod edge;
+mod entries;
 mod finish;
 mod meta;
 mod metrics;
@@ -29,7 +34,9 @@ mod problem;
 mod query;
 mod read;
 mod reads;
+mod refusal;
 mod reply;
+mod results;
 mod router;
 mod seal;
 mod serve;
@@ -37,8 +44,9 @@ mod state;
 mod status;
 mod suggest;
 
-pub use body::BODY_LEN_MAX;
-pub use caller::{Caller, TENANT_HEADER};
+pub use accept::{acceptable, content_type};
+pub use body::{BODY_LEN_MAX, Payload};
+pub use caller::{Appends, Caller, TENANT_HEADER};
 pub use origin::{Origin, OriginError};
 pub use path::Path;
 pub use problem::{Fault, Problem};

@@ -13,9 +13,12 @@ use crate::error::chain;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// Why a request was not done. [`super::finish`] writes it out, with the id of the request.
+/// Why a request was not done. `finish.rs` writes it out, with the id of the request.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     kind: Kind,
     detail: Option<String>,
     faults: Vec<Fault>,
@@ -94,6 +97,21 @@ impl Fault {
         Self::new(Place::Offset(offset), code, detail)
     }
 
+    /// The same fault, in a part of a larger document.
+    #[must_use]
+    pub(super) fn below(mut self, part: &str) -> Self {
+        if let Place::Pointer(pointer) = &mut self.place {
+            pointer.insert_str(0, part);
+        }
+        self
+    }
+
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// What was probably meant instead of a word, among those that are known.
     #[must_use]
     pub fn meant<'a>(mut self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
@@ -130,13 +148,15 @@ impl Problem {
     #[must_use]
     pub fn of(kind: Kind) -> Self {
         let (headers, faults) = (HeaderMap::new(), Vec::new());
-        Self { kind, detail: None, faults, headers, cause: None, items: None }
+        Self(Box::new(Parts { kind, detail: None, faults, headers, cause: None, items: None }))
     }
 
     /// A problem of this kind, and what it is here: for whoever sent the request.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::of(kind) }
+        let mut problem = Self::of(kind);
+        problem.0.detail = Some(detail.into());
+        problem
     }
 
     /// A problem that is one fault of the request.
@@ -148,8 +168,10 @@ impl Problem {
     /// A problem that is some faults of the request; the first one is its detail.
     #[must_use]
     pub fn faults(kind: Kind, faults: Vec<Fault>) -> Self {
-        let detail = faults.first().map(|fault| fault.detail.clone());
-        Self { detail, faults, ..Self::of(kind) }
+        let mut problem = Self::of(kind);
+        problem.0.detail = faults.first().map(|fault| fault.detail.clone());
+        problem.0.faults = faults;
+        problem
     }
 
     /// A failure of the server's own.
@@ -161,58 +183,58 @@ impl Problem {
     /// Why it failed: for the log only.
     #[must_use]
     pub fn cause(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
-        self.cause = Some(chain(error));
+        self.0.cause = Some(chain(error));
         self
     }
 
     /// The same, where there is only a text.
     #[must_use]
     pub(super) fn cause_text(mut self, text: String) -> Self {
-        self.cause = Some(text);
+        self.0.cause = Some(text);
         self
     }
 
     /// The same problem, told as another one: its cause stays.
     #[must_use]
     pub(super) fn told_as(mut self, kind: Kind, detail: impl Into<String>) -> Self {
-        (self.kind, self.detail) = (kind, Some(detail.into()));
+        (self.0.kind, self.0.detail) = (kind, Some(detail.into()));
         self
     }
 
     /// A header of the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.append(name, value);
+        self.0.headers.append(name, value);
         self
     }
 
     /// What is wrong with each item of a batch.
     #[must_use]
     pub(super) fn items(mut self, items: serde_json::Value) -> Self {
-        self.items = Some(items);
+        self.0.items = Some(items);
         self
     }
 
     /// Which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     pub(super) fn cause_for_log(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.0.cause.as_deref()
     }
 
     /// The body, with the path that all paths begin with, and the id of the request.
     pub(super) fn body(&self, base_path: &str, request_id: Option<&str>) -> Vec<u8> {
         let form = Form {
-            kind: format!("{base_path}/docs/problems/{}", self.kind.slug()),
-            title: self.kind.title(),
-            status: self.kind.status().as_u16(),
-            detail: self.detail.as_deref(),
+            kind: format!("{base_path}/docs/problems/{}", self.0.kind.slug()),
+            title: self.0.kind.title(),
+            status: self.0.kind.status().as_u16(),
+            detail: self.0.detail.as_deref(),
             instance: request_id,
-            errors: &self.faults,
-            items: self.items.as_ref(),
+            errors: &self.0.faults,
+            items: self.0.items.as_ref(),
         };
         serde_json::to_vec(&form).unwrap_or_default()
     }
@@ -235,11 +257,11 @@ struct Form<'a> {
 }
 
 impl IntoResponse for Problem {
-    /// The body is written by [`super::finish`], which knows the request.
+    /// The body is written by `finish.rs`, which knows the request.
     fn into_response(mut self) -> axum::response::Response {
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = self.kind.status();
-        *response.headers_mut() = std::mem::take(&mut self.headers);
+        *response.status_mut() = self.0.kind.status();
+        *response.headers_mut() = std::mem::take(&mut self.0.headers);
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
         response.extensions_mut().insert(self);
         response

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
@@ -19,7 +19,7 @@ use super::reads::reads;
 use super::state::AppState;
 use super::status::Kind;
 use super::{api, meta};
-use crate::layer::ContextLayer;
+use crate::layer::{ContextLayer, ProxyHeader};
 
 /// How long a request may take up to the head of its response. The longest statement is given up before.
 const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
@@ -39,7 +39,8 @@ pub fn router(state: AppState) -> Router {
         base => Router::new().nest(base, paths),
     };
     let context = ContextLayer::new(|_| None)
-        .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()));
+        .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
+        .trusted_proxies(ProxyHeader::XForwardedFor, state.settings().proxies.iter().copied());
     // The last one is the outermost.
     paths
         .fallback(unknown_path)
@@ -55,7 +56,12 @@ pub fn router(state: AppState) -> Router {
 
 /// What is below `/api/v1`.
 fn api_paths() -> Router<AppState> {
-    Router::new().route("/whoami", get(api::whoami::get)).merge(reads())
+    Router::new()
+        .route("/events", post(api::append::post))
+        .route("/events:batch", post(api::batch::post))
+        .route("/events:validate", post(api::validate::post))
+        .route("/whoami", get(api::whoami::get))
+        .merge(reads())
 }
 
 async fn unknown_path() -> Problem {
@@ -80,4 +86,25 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     Problem::of(Kind::Internal).cause_text(format!("a handler panicked: {text}")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_is_a_problem_whose_text_stays_here() {
+        let broken: Router = Router::new()
+            .route("/", get(async || -> &'static str { panic!("a secret") }))
+            .layer(CatchPanicLayer::custom(panicked));
+        let response = broken.oneshot(Request::new(Body::empty())).await.expect("an answer");
+        let problem = response.extensions().get::<Problem>().expect("a problem");
+        assert_eq!(problem.kind(), Kind::Internal);
+        assert_eq!(problem.cause_for_log(), Some("a handler panicked: a secret"));
+        let body = problem.body("", Some("r-1"));
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
 }

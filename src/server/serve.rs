@@ -26,6 +26,8 @@ use super::state::AppState;
 /// How long running requests may take when the server is asked to end: less than the 30 s after which those who asked
 /// (systemd, Kubernetes) use force.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(25);
+/// How long the last records may take then.
+const RECORD_TIME_MAX: Duration = Duration::from_secs(3);
 /// Connections at the same time. More wait to be accepted; each costs some ten kilobytes and a file descriptor.
 const CONNECTIONS_MAX: usize = 8_192;
 /// How long the head of a request may take, also that of the next one on a connection that is kept open.
@@ -59,6 +61,7 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let recorder = state.recorder().clone();
     let app = router(state.clone());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (graceful, builder) = (GracefulShutdown::new(), builder());
@@ -85,11 +88,16 @@ pub async fn serve(
     }
     drop(listener);
     state.close();
-    if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
-        while connections.try_join_next().is_some() {}
-        return Err(ServeError::Cut { left: connections.len() });
+    let drained = tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await;
+    while connections.try_join_next().is_some() {}
+    let left = connections.len();
+    connections.shutdown().await;
+    // What was refused stands in the log before the program ends; where the database is away, it does not keep it.
+    let _ = tokio::time::timeout(RECORD_TIME_MAX, recorder.finish()).await;
+    match drained {
+        Ok(()) => Ok(()),
+        Err(_) => Err(ServeError::Cut { left }),
     }
-    Ok(())
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -1,16 +1,19 @@
 //! What all handlers share.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use tokio::sync::{OnceCell, watch};
 
+use super::body::Room;
 use super::metrics::Metrics;
 use super::origin::Origin;
 use super::read::Streams;
 use super::seal::Seal;
-use crate::access::{Keys, Recorder};
+use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
 use crate::error::quote;
 use crate::live::Live;
 use crate::store::{Failure, Store, Writer};
@@ -33,6 +36,8 @@ struct Inner {
     streams: Streams,
     seal: OnceCell<Seal>,
     closing: watch::Sender<bool>,
+    room: Room,
+    limits: RateLimits,
     settings: Settings,
 }
 
@@ -43,6 +48,12 @@ pub struct Settings {
     pub base_path: BasePath,
     /// How clients call the server; without it, as each request calls it.
     pub origin: Option<Origin>,
+    /// Requests a minute of each credential that has no number of its own; without it they are not limited.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Networks of the operator's proxies, which vouch for the addresses of their clients in `X-Forwarded-For`.
+    pub proxies: Vec<IpNet>,
+    /// Proxies that say who asks; nobody by default.
+    pub proxy_identity: Option<ProxyTrust>,
 }
 
 impl AppState {
@@ -61,6 +72,8 @@ impl AppState {
             streams: Streams::default(),
             seal: OnceCell::new(),
             closing: watch::Sender::new(false),
+            limits: RateLimits::new(settings.requests_per_minute),
+            room: Room::new(),
             store,
             writer,
             keys,
@@ -125,6 +138,18 @@ impl AppState {
     /// How clients call the server, where an operator has said it.
     pub(super) fn origin(&self) -> Option<&Origin> {
         self.0.settings.origin.as_ref()
+    }
+
+    pub(super) fn limits(&self) -> &RateLimits {
+        &self.0.limits
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(super) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

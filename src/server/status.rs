@@ -122,15 +122,26 @@ impl Kind {
     }
 }
 
-impl From<Failure> for Problem {
-    /// What passes by itself is worth another try.
-    fn from(failure: Failure) -> Self {
+impl From<&Failure> for Problem {
+    /// What passes by itself is worth another try. A row that the database refuses was refused by a rule of its operator,
+    /// since our own are checked before.
+    fn from(failure: &Failure) -> Self {
+        if failure.is_of_row() {
+            tracing::info!(error = crate::error::chain(failure), "the database refused an action");
+            return Self::new(Kind::Body, "a rule of this database refuses the action");
+        }
         let kind = if failure.is_passing() || matches!(failure, Failure::Connection(_)) {
             Kind::Unavailable
         } else {
             Kind::Internal
         };
-        Self::of(kind).cause(&failure)
+        Self::of(kind).cause(failure)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::from(&failure)
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::begin::Session;
 use super::document::{Document, Hidden, RowText};
 use super::error::{SessionError, database};
-use super::record::{append, ask, cell, read_row, stamp};
+use super::record::{Batch, append, ask, cell, read_row, stamp};
 use super::selection::{SELECTION_LEN_MAX, Selection, Which};
 use super::shape::{Shape, refused};
 use super::statement;
@@ -110,18 +110,19 @@ impl Session<'_> {
         let first = self.tx.query_portal(&portal, i32::from(FETCH_LEN_MAX));
         let fetched = self.marked(WHAT, &shape.table.sql, first).await;
         let mut rows = fetched.inspect_err(|error| self.doubt(shape, error))?;
-        let mut stamped = Vec::new();
+        let mut batch = Batch::default();
         while !rows.is_empty() {
-            let flight = join(fetch(&self.tx, &portal, rows.len()), append(&self.tx, &stamped));
+            let flight = join(fetch(&self.tx, &portal, rows.len()), append(&self.tx, &batch));
             let ((fetched, appended), asked) = beside(flight, || {
                 let actions = actions::<M>(&rows, &template, &mut written, change)?;
                 stamp(&self.store, &self.ctx, &mut self.ids, (actions, self.store.now()))
             })
             .await;
-            written.actions += appended?.len() as u64;
-            (rows, stamped) = (fetched?, asked?);
+            appended?;
+            (rows, batch) = (fetched?, asked?);
+            written.actions += batch.stamped.len() as u64;
         }
-        written.actions += append(&self.tx, &stamped).await?.len() as u64;
+        append(&self.tx, &batch).await?;
         Ok(written.ended())
     }
 

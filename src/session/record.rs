@@ -12,7 +12,7 @@ use crate::action::{ActionId, InvalidAction, NewAction};
 use crate::context::Context;
 use crate::hook::{CaptureError, Captured, Hook, Model, RowChange, capture, read};
 use crate::resource::ResourceRef;
-use crate::store::{BATCH_LEN_MAX, Receipt, Rising, Stamped, Store, insert};
+use crate::store::{BATCH_LEN_MAX, Receipt, Rising, Stamped, Store, insert, insert_new};
 
 /// What to do about an action that is too large, mostly because of a diff.
 const LARGE: &str = "; give large columns a rule that excludes, masks or hashes them";
@@ -24,8 +24,9 @@ impl Session<'_> {
         actions: Vec<NewAction>,
         now: DateTime<Utc>,
     ) -> Result<Vec<ActionId>, SessionError> {
-        let stamped = stamp(&self.store, &self.ctx, &mut self.ids, (actions, now))?;
-        append(&self.tx, &stamped).await
+        let batch = stamp(&self.store, &self.ctx, &mut self.ids, (actions, now))?;
+        append(&self.tx, &batch).await?;
+        Ok(batch.stamped.into_iter().map(|stamped| stamped.id).collect())
     }
 }
 
@@ -42,6 +43,14 @@ pub(super) fn ask<M: Hook>(
     Ok(captured)
 }
 
+/// Actions that are ready to be stored.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) stamped: Vec<Stamped>,
+    /// Whether one of them had an id before, which the log may have already.
+    has_given_ids: bool,
+}
+
 /// Gives actions their ids, and checks them; those without a time happened at `now`. Ids rise from one to the next of the
 /// same microsecond, so that a stream has them in the order in which they were emitted.
 pub(super) fn stamp(
@@ -49,40 +58,41 @@ pub(super) fn stamp(
     ctx: &Context,
     ids: &mut Rising,
     (actions, now): (Vec<NewAction>, DateTime<Utc>),
-) -> Result<Vec<Stamped>, SessionError> {
-    let mut stamped = Vec::with_capacity(actions.len());
+) -> Result<Batch, SessionError> {
+    let mut batch = Batch { stamped: Vec::with_capacity(actions.len()), has_given_ids: false };
     for mut action in actions {
         if action.tenant != ctx.tenant {
             let (given, session) = (action.tenant.to_string(), ctx.tenant.to_string());
             return Err(SessionError::Tenant { given, session });
         }
-        if action.id.is_none() {
+        if action.id.is_some() {
+            batch.has_given_ids = true;
+        } else {
             let at = *action.occurred_at.get_or_insert(now);
             action.id = Some(ids.next(at));
         }
         let verb = action.verb.clone();
         let object = action.object.as_ref().map(|object| object.resource.clone());
         let wrong = |problem| of_action(verb, object, problem);
-        stamped.push(store.stamp(action).map_err(wrong)?);
+        batch.stamped.push(store.stamp(action).map_err(wrong)?);
     }
-    Ok(stamped)
+    Ok(batch)
 }
 
-/// The INSERT, and the ids in the order of the actions.
-pub(super) async fn append(
-    tx: &Transaction<'_>,
-    stamped: &[Stamped],
-) -> Result<Vec<ActionId>, SessionError> {
-    let mut ids = Vec::with_capacity(stamped.len());
-    for batch in stamped.chunks(BATCH_LEN_MAX) {
-        for receipt in insert(tx, batch).await.map_err(SessionError::of_append)? {
-            match receipt {
-                Receipt::Conflict(id) => return Err(SessionError::Conflict(id)),
-                told => ids.push(told.id()),
+/// The INSERT.
+pub(super) async fn append(tx: &Transaction<'_>, batch: &Batch) -> Result<(), SessionError> {
+    for stamped in batch.stamped.chunks(BATCH_LEN_MAX) {
+        if !batch.has_given_ids {
+            insert_new(tx, stamped).await.map_err(SessionError::of_append)?;
+            continue;
+        }
+        for receipt in insert(tx, stamped).await.map_err(SessionError::of_append)? {
+            if let Receipt::Conflict(id) = receipt {
+                return Err(SessionError::Conflict(id));
             }
         }
     }
-    Ok(ids)
+    Ok(())
 }
 
 /// A row as the model.

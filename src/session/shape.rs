@@ -21,6 +21,8 @@ pub(super) struct Shape {
     pub(super) version: Option<String>,
     /// The function that makes JSON of a row. Hashes are of the text of `jsonb`, which takes longer to make.
     pub(super) json: &'static str,
+    /// The function that makes JSON of the same type of names and values.
+    pub(super) object: &'static str,
 }
 
 /// The columns of a document, quoted, by what may be done to them.
@@ -91,9 +93,13 @@ impl Shape {
             }
         }
         let hashes = M::RULES.iter().any(|rule| matches!(rule, Rule::Hash(_)));
-        let json = if hashes { "to_jsonb" } else { "row_to_json" };
+        let (json, object) = if hashes {
+            ("to_jsonb", "jsonb_build_object")
+        } else {
+            ("row_to_json", "json_build_object")
+        };
         let version = version.map(|(name, _)| name);
-        Ok(Self { name: M::TABLE, table, key, key_kind, version, json })
+        Ok(Self { name: M::TABLE, table, key, key_kind, version, json, object })
     }
 
     fn columns<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<Columns, SessionError> {

@@ -4,6 +4,10 @@
 //! whoever changes the row, and then gives what was committed. The UPDATE that follows finds the same row by its key.
 
 use super::shape::{Columns, Shape};
+use crate::store::table::{Write, literal, quoted};
+
+/// Columns of an object; a function has at most 100 arguments, a name and a value for each column.
+const OBJECT_LEN_MAX: usize = 50;
 
 /// Marks the table that the session is changing itself, for triggers: they stay silent about it.
 pub(super) const MARK: &str = "-- session::mark
@@ -71,9 +75,11 @@ FROM given AS g
 ORDER BY g.n
 RETURNING {json}(t.*), clock_timestamp()";
 
+/// Of the old row mostly the columns that the statement sets are told. `*=` compares the bytes of the others: where a trigger
+/// has changed one of them, the whole row is.
 const UPDATE: &str = "-- session::update
 WITH was AS MATERIALIZED (
-    SELECT t.{key} AS key, {json}(t.*) AS row
+    SELECT t.{key} AS key, {old} AS old, ROW({others})::record AS others, t AS row
     FROM {table} AS t
     WHERE (
 {condition}
@@ -85,7 +91,7 @@ WITH was AS MATERIALIZED (
 UPDATE {table} AS t SET {set}
 FROM was AS w, patch AS p
 WHERE t.{key} = w.key AND {differs}
-RETURNING w.row, {json}(t.*), clock_timestamp()";
+RETURNING CASE WHEN w.others *= ROW({others})::record THEN w.old ELSE {json}(w.row) END, {json}(t.*), clock_timestamp()";
 
 const DELETE: &str = "-- session::delete
 DELETE FROM {table} AS t
@@ -132,9 +138,12 @@ pub(super) fn insert(shape: &Shape, columns: &Columns) -> String {
 
 /// Updates the rows of a condition; the patch is the parameter after the condition's.
 pub(super) fn update(shape: &Shape, columns: &Columns, condition: &str, last: usize) -> String {
+    let (old, others) = old(shape, columns);
     fill(
         UPDATE,
         &[
+            ("old", &old),
+            ("others", &others),
             ("table", &shape.table.sql),
             ("key", &shape.key),
             ("json", shape.json),
@@ -144,6 +153,26 @@ pub(super) fn update(shape: &Shape, columns: &Columns, condition: &str, last: us
             ("last", &format!("${last}")),
         ],
     )
+}
+
+/// The old values of the columns that an update sets or the database computes, as an object, and the other columns.
+fn old(shape: &Shape, columns: &Columns) -> (String, String) {
+    let set = |name: &String| columns.set.contains(name) || Some(name) == shape.version.as_ref();
+    let (mut object, mut others) = (Vec::new(), Vec::new());
+    for column in &shape.table.columns {
+        let name = quoted(&column.name).unwrap_or_default();
+        if set(&name) || column.write == Write::Generated {
+            object.push(format!("{}, t.{name}", literal(&column.name)));
+        } else {
+            others.push(format!("t.{name}"));
+        }
+    }
+    let object = if object.len() > OBJECT_LEN_MAX {
+        format!("{}(t.*)", shape.json)
+    } else {
+        format!("{}({})", shape.object, object.join(", "))
+    };
+    (object, others.join(", "))
 }
 
 /// Deletes the rows of a condition.

@@ -361,20 +361,22 @@ fn value(text: &str) -> Result<(String, &str), ConnectError> {
 }
 
 fn decode(text: &str) -> Result<String, ConnectError> {
-    const PERCENT: ConnectError =
-        Malformed("a `%` is not followed by two hex digits; write it as %25");
+    let bytes = percent_decode(text)
+        .ok_or(Malformed("a `%` is not followed by two hex digits; write it as %25"))?;
+    String::from_utf8(bytes).map_err(|_| Malformed("a percent-encoded part is not UTF-8"))
+}
+
+/// Percent-decoding (RFC 3986, section 2.1); nothing where a `%` is not followed by two hex digits.
+pub(crate) fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut decoded) = (text.bytes(), Vec::with_capacity(text.len()));
     while let Some(byte) = bytes.next() {
         let mut hex = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
         decoded.push(match byte {
-            b'%' => match (hex(), hex()) {
-                (Some(high), Some(low)) => u8::try_from(high * 16 + low).map_err(|_| PERCENT)?,
-                _ => return Err(PERCENT),
-            },
+            b'%' => u8::try_from(hex()? * 16 + hex()?).ok()?,
             byte => byte,
         });
     }
-    String::from_utf8(decoded).map_err(|_| Malformed("a percent-encoded part is not UTF-8"))
+    Some(decoded)
 }
 
 /// The known names that look like `name`, or all.

@@ -46,8 +46,11 @@ FROM STDIN (FORMAT binary)";
 const INSERT: &str = insert_action!(
     "-- store::load::insert
 WITH scope AS (SELECT set_config('gesta.tenant', $1, true))",
-    "scope, pg_temp.gesta_import_stage AS r
-ORDER BY r.id, r.n"
+    ("scope, pg_temp.gesta_import_stage AS r
+ORDER BY r.id, r.n"),
+    "
+ON CONFLICT (tenant, id) DO NOTHING
+RETURNING id"
 );
 
 /// Runs after `INSERT` in the same transaction, so the tenant is set, and every row finds one of its id.

@@ -24,8 +24,8 @@ mod tls;
 mod visibility;
 mod writer;
 
-pub(crate) use append::insert;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
+pub(crate) use append::{insert, insert_new};
 pub use bell::Bell;
 pub(crate) use bell::Ear;
 pub use clock::Now;
@@ -34,6 +34,8 @@ pub(crate) use clock::Rising;
 pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
 pub use dsn::libpq_variables;
+#[cfg(any(feature = "nats", feature = "server"))]
+pub(crate) use dsn::percent_decode;
 pub use import::{
     ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,
     ImportReport,
@@ -43,6 +45,8 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+#[cfg(feature = "nats")]
+pub(crate) use retry::spread;
 pub(crate) use retry::wait as retry_pause;
 pub(crate) use rows::Stamped;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
@@ -83,6 +87,12 @@ impl Failure {
             Self::Statement { source, .. } => source.code(),
             _ => None,
         }
+    }
+
+    /// Whether it is about the content of a row: a constraint, a value that does not fit, a trigger that refuses it.
+    #[must_use]
+    pub fn is_of_row(&self) -> bool {
+        retry::judge(self) == retry::Verdict::Row
     }
 
     /// Whether it may pass by itself: a lost connection, a restart of the server, no connection in time.

@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Failure;
 
-/// How often the same rows are sent before their writers are told of the failure. With the pauses of [`pause`] that
+/// How often the same rows are sent before their writers are told of the failure. With the pauses of [`wait`] that
 /// bridges about four seconds: a restart of the server, or a failover that is announced at once.
 pub(crate) const ATTEMPTS_MAX: u32 = 9;
 /// The longest pause before the second attempt; it doubles with each further one.
@@ -79,18 +79,26 @@ pub(crate) fn leaves_doubt(failure: &Failure) -> bool {
         && source.code().is_none_or(|code| !code.code().starts_with("40"))
 }
 
-/// How long to wait after an attempt (the first is 1): half of a doubling time, and a random part of the other half, so
-/// that writers that failed together do not come back together.
-pub(crate) fn pause(attempt: u32, random: u32) -> Duration {
+/// How long to wait at most after an attempt (the first is 1): a time that doubles.
+fn longest(attempt: u32) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
-    let half = PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX) / 2;
+    PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX)
+}
+
+/// Half of a pause, and a random part of the other half, so that those who failed together do not come back together.
+pub(crate) fn spread(longest: Duration) -> Duration {
+    // Without randomness the pause is as long as it may be.
+    part(longest, getrandom::u32().unwrap_or(u32::MAX))
+}
+
+fn part(longest: Duration, random: u32) -> Duration {
+    let half = longest / 2;
     half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 /// Waits before the next attempt.
 pub(crate) async fn wait(attempt: u32) {
-    // Without randomness the pause is as long as it may be.
-    tokio::time::sleep(pause(attempt, getrandom::u32().unwrap_or(u32::MAX))).await;
+    tokio::time::sleep(spread(longest(attempt))).await;
 }
 
 #[cfg(test)]
@@ -121,9 +129,10 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_second_and_are_spread() {
-        let longest: Vec<_> = (1..=ATTEMPTS_MAX).map(|n| pause(n, u32::MAX).as_millis()).collect();
-        assert_eq!(longest, [20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
-        assert_eq!(pause(1, 0), Duration::from_millis(10));
-        assert!(pause(u32::MAX, u32::MAX) <= PAUSE_MAX);
+        let pauses: Vec<_> = (1..=ATTEMPTS_MAX).map(|n| longest(n).as_millis()).collect();
+        assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
+        assert!(longest(u32::MAX) <= PAUSE_MAX);
+        let parts = [0, u32::MAX].map(|random| part(PAUSE_FIRST, random).as_millis());
+        assert_eq!(parts, [10, 20]);
     }
 }

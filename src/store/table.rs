@@ -72,6 +72,11 @@ pub(crate) fn quoted(name: &str) -> Result<String, NameError> {
     Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
+/// A name as a text of a statement, whatever `standard_conforming_strings` is.
+pub(crate) fn literal(name: &str) -> String {
+    format!("E'{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// A table with its schema, divided at the first point.
 pub(crate) fn quoted_table(name: &str) -> Result<String, NameError> {
     let parts =
@@ -155,6 +160,7 @@ mod tests {
         assert_eq!(quoted("id").as_deref(), Ok("\"id\""));
         assert_eq!(quoted("a\"; DROP TABLE x --").as_deref(), Ok("\"a\"\"; DROP TABLE x --\""));
         assert_eq!(quoted_table("News.a.b").as_deref(), Ok("\"News\".\"a.b\""));
+        assert_eq!(literal(r"a'\b"), r"E'a\'\\b'");
         let long = "x".repeat(64);
         for name in ["", "a\0", long.as_str()] {
             assert!(quoted(name).is_err(), "{name}");

@@ -11,6 +11,7 @@ use super::tap::{self, Drawn, Tap};
 use crate::action::Action;
 use crate::log::{CHUNK_LEN_MAX, Entry, Log, LogError, Position};
 use crate::relay::{Filter, Incoming};
+use crate::store::spread;
 
 /// Actions that are held ready where nothing else is said.
 const BATCH_LEN: usize = 100;
@@ -200,10 +201,7 @@ impl Subscription {
         self.state = State::Lost;
         let longest = (PAUSE_MIN * 2_u32.pow(self.failures.min(10))).min(PAUSE_MAX);
         self.failures = self.failures.saturating_add(1);
-        let mut random = [u8::MAX];
-        // Without random bytes the longest pause is taken.
-        let _ = getrandom::fill(&mut random);
-        tokio::time::sleep(longest * (128 + u32::from(random[0]) / 2) / 256).await;
+        tokio::time::sleep(spread(longest)).await;
     }
 
     fn check_tenants(&self) -> Result<(), SubscriptionError> {
@@ -279,12 +277,7 @@ impl Subscription {
     /// A chunk of the log.
     async fn replay(&mut self, at: &Position) -> Result<Filled, SubscriptionError> {
         let Some(log) = &self.log else { return Err(self.gone()) };
-        let chunk = async {
-            let mut chunk = log.read(at, self.batch).await?;
-            log.update_audiences(&mut chunk.entries).await?;
-            Ok(chunk)
-        };
-        let chunk = chunk.await.map_err(|error| self.failed(error))?;
+        let chunk = log.read(at, self.batch).await.map_err(|error| self.failed(error))?;
         for Entry { action, position, .. } in chunk.entries {
             self.admit(Delivery { action, position, sequence: None, parked: None });
         }

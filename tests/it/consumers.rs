@@ -48,8 +48,7 @@ impl Pump {
             Tail::Message { position, .. } => position.parse().expect("a position"),
             Tail::Empty | Tail::Dropped { .. } => otherwise.clone(),
         };
-        let mut chunk = self.log.read(&after, self.chunk_len).await.expect("read");
-        self.log.update_audiences(&mut chunk.entries).await.expect("read");
+        let chunk = self.log.read(&after, self.chunk_len).await.expect("read");
         let encode = |Entry { action, position, .. }: &Entry| {
             let position = position.to_string();
             let message = if self.stub.is_some_and(|stub| object(action) == Some(stub)) {

@@ -5,6 +5,7 @@
 //! and rows, never times.
 
 mod log;
+mod search;
 mod watch;
 
 use gesta::stream::{Filter, FollowQuery};

@@ -1,5 +1,12 @@
 //! The HTTP API: a server in this process on a free port of the loopback, and requests to it.
 
+mod append;
+mod batch;
+mod cloudevents;
+mod limits;
 mod meta;
+#[cfg(feature = "cli")]
+mod process;
 mod read;
 pub(crate) mod rig;
+mod shutdown;

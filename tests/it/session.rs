@@ -5,6 +5,7 @@ mod failure;
 mod fields;
 mod hooks;
 mod newsroom;
+mod old;
 mod order;
 mod own_sql;
 mod property;

@@ -7,7 +7,7 @@ use super::*;
 use crate::action::{Action, ActionId, Audience, Outcome, Source};
 use crate::format::csv::{Cells, Column, Mark};
 use crate::format::xml::tests::{Element, elements};
-use crate::format::{Heading, Links, Site, event, received, xml};
+use crate::format::{Heading, Links, Site, event, xml};
 use crate::json::Json;
 use crate::registry::Verb;
 use crate::resource::{Named, ResourceRef, Tenant};
@@ -316,13 +316,8 @@ proptest! {
             serde_json::from_str(&text(Format::CloudEventsBatch, middle(), &actions)).expect("JSON");
         prop_assert_eq!(batch.len(), actions.len());
         for (event, action) in batch.iter().zip(&actions) {
-            let read = received::read(&event.to_string(), &Tenant::default()).expect("ours");
-            prop_assert_eq!(read.id, Some(action.id));
-            prop_assert_eq!(&read.tenant, &action.tenant);
-            prop_assert_eq!((&read.actor, &read.object, &read.target), (&action.actor, &action.object, &action.target));
-            prop_assert_eq!((&read.changes, &read.data), (&action.changes, &action.data));
-            prop_assert_eq!((&read.verb, read.outcome), (&action.verb, action.outcome));
-            prop_assert_eq!((&read.description, &read.audience), (&action.description, &action.audience));
+            prop_assert_eq!(&event["id"], &action.id.to_string());
+            prop_assert_eq!(&parsed(&event["data"].to_string()), action);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is below `/api/v1`, one file an operation.
 
+pub(super) mod append;
+pub(super) mod batch;
 pub(super) mod events;
 pub(super) mod feeds;
 pub(super) mod follow;
@@ -8,4 +10,5 @@ pub(super) mod runs;
 pub(super) mod stream;
 pub(super) mod streams;
 pub(super) mod types;
+pub(super) mod validate;
 pub(super) mod whoami;

@@ -22,7 +22,10 @@ pub(crate) async fn get(
         Caller::from_request_parts(&mut parts, &state).await?.require(Scope::MetricsRead)?;
     }
     let status = state.store().pool().status();
-    let text = state.metrics().text(status).map_err(|error| Problem::internal(&error))?;
+    let text = state
+        .metrics()
+        .text(status, state.recorder())
+        .map_err(|error| Problem::internal(&error))?;
     let mut response = text.into_response();
     response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
     Ok(response)

@@ -59,6 +59,8 @@ pub(super) const ORDERS: &str = "GESTA_CHAOS_WRITER";
 #[tokio::test]
 #[ignore = "run by a test, in processes that it kills"]
 async fn writes_until_it_is_killed() {
+    // Why a connection broke is told nowhere else.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let orders = std::env::var_os(ORDERS).expect("orders").into_string().expect("text");
     let (seed, url) = orders.split_once(' ').expect("a seed and an URL");
     let endpoint: Endpoint = url.parse().expect("an URL");

@@ -161,7 +161,7 @@ fn all_of(of: &mut Chooser<'_>, len: usize, depth: usize, actions: &[Action]) ->
         text.push_str(of.one(&["", "", "-", "NOT "]));
         if depth > 0 && of.number(4) == 0 {
             let len = 1 + of.number(3);
-            text.push_str(&format!("({})", all_of(of, len, depth - 1, actions)));
+            text.push_str(&["(", &all_of(of, len, depth - 1, actions), ")"].concat());
         } else {
             text.push_str(&term(of, actions));
         }
@@ -227,99 +227,87 @@ fn times(of: &mut Chooser<'_>, own: &str) -> String {
 }
 
 fn term(of: &mut Chooser<'_>, actions: &[Action]) -> String {
-    let some = of.one(actions);
-    let run = "00000000-0000-7000-8000-000000000001";
+    match of.number(5) {
+        0 => of_party(of),
+        1 => of_fact(of, actions),
+        2 => of_circumstance(of),
+        3 => of_payload(of),
+        _ => {
+            quoted(of.one(&[
+                "crash", "ON s", "ann", "é", "É", "\\", "%", "user:1", "\n", "invoice", "a b",
+            ]))
+        }
+    }
+}
+
+fn of_party(of: &mut Chooser<'_>) -> String {
     let who = of.one(&["actor", "object", "target", "about"]);
-    match of.number(24) {
+    match of.number(5) {
         0..=2 => {
             let whole = format!("{}:{}", of.one(&KINDS), of.one(&IDS));
             format!("{who}:{}", values(of, &[&whole, "Ann", "ANN LEE", "éa", "1"]))
         }
         3 => format!("{who}.type:{}", values(of, &KINDS)),
-        4 => format!("{who}.name:{}", values(of, &["ann", "LEE", "é", "\n", "éa"])),
-        5 | 6 => format!(
-            "verb:{}",
-            values(
-                of,
-                &["invoice", "INVOICE.pay", "close", "clos", "invoice.*", "booked a concert"]
-            )
-        ),
-        7 | 8 => format!("occurred:{}", times(of, &time(some.occurred_at))),
-        9 => format!("recorded:{}", times(of, &time(some.recorded_at))),
-        10 => format!("changed:{}", values(of, &["status", "title", "s.t", "Status"])),
-        11 => format!(
-            "{}:{}",
-            of.one(&["from", "to"]),
-            values(of, &["10", "draft", "true", "1e1", "x"])
-        ),
-        12 => format!(
-            "changed:{} {}:{}",
-            of.one(&["status", "title,status", "s.t"]),
-            of.one(&["from", "-to"]),
-            values(of, &["10", "draft"])
-        ),
-        13 => format!(
-            "has:{}",
-            of.one(&[
-                "changes",
-                "data",
-                "context,run",
-                "object",
-                "target",
-                "run",
-                "description",
-                "*"
-            ])
-        ),
-        14 => {
-            format!("{}:{}", of.one(&["req", "reason"]), values(of, &["draft", "10", "B", "a\\b"]))
+        _ => format!("{who}.name:{}", values(of, &["ann", "LEE", "é", "\n", "éa"])),
+    }
+}
+
+fn of_fact(of: &mut Chooser<'_>, actions: &[Action]) -> String {
+    const PARTS: [&str; 8] =
+        ["changes", "data", "context,run", "object", "target", "run", "description", "*"];
+    let some = of.one(actions);
+    match of.number(9) {
+        0 | 1 => {
+            let verbs =
+                ["invoice", "INVOICE.pay", "close", "clos", "invoice.*", "booked a concert"];
+            format!("verb:{}", values(of, &verbs))
         }
-        15 => {
-            format!("{}:{}", of.one(&["trace", "ua"]), values(of, &["4BF92F", "draft", "-01", "1"]))
+        2 | 3 => format!("occurred:{}", times(of, &time(some.occurred_at))),
+        4 => format!("recorded:{}", times(of, &time(some.recorded_at))),
+        5 => format!("has:{}", of.one(&PARTS)),
+        6 => {
+            let source = values(of, &["save", "BULK", "emit"]);
+            format!("source:{source} outcome:{}", values(of, &["ok", "failure", "denied"]))
         }
-        16 | 17 => format!(
-            "ip:{}",
-            values(
-                of,
-                &[
-                    "10.0.0.0/8",
-                    "10.1.2.3",
-                    "::/0",
-                    "0.0.0.0/0",
-                    "2001:db8::/32",
-                    "::ffff:0:0/96",
-                    "::1"
-                ]
-            )
-        ),
-        18 => format!(
-            "source:{} outcome:{}",
-            values(of, &["save", "BULK", "emit"]),
-            values(of, &["ok", "failure", "denied"])
-        ),
-        19 => format!("audience:{}", values(of, &["public", "staff", "Staff"])),
-        20 => format!("run:{}", values(of, &[run])),
-        21 => format!("id:{}", values(of, &[&some.id.to_string()])),
-        22 => {
-            let path = of.one(&[
-                "a",
-                "B",
-                "a.a",
-                "a.0",
-                "0",
-                "a.-1",
-                "-1.a",
-                "a.+1",
-                "request_id",
-                "a.b.c",
-                "99999999999",
-            ]);
-            format!("{}.{path}:{}", of.one(&["data", "context"]), json_values(of))
+        7 => format!("run:{}", values(of, &["00000000-0000-7000-8000-000000000001"])),
+        _ => format!("id:{}", values(of, &[&some.id.to_string()])),
+    }
+}
+
+fn of_circumstance(of: &mut Chooser<'_>) -> String {
+    const NETWORKS: [&str; 7] =
+        ["10.0.0.0/8", "10.1.2.3", "::/0", "0.0.0.0/0", "2001:db8::/32", "::ffff:0:0/96", "::1"];
+    match of.number(5) {
+        0 => {
+            let key = of.one(&["req", "reason"]);
+            format!("{key}:{}", values(of, &["draft", "10", "B", "a\\b"]))
+        }
+        1 => {
+            let key = of.one(&["trace", "ua"]);
+            format!("{key}:{}", values(of, &["4BF92F", "draft", "-01", "1"]))
+        }
+        2 | 3 => format!("ip:{}", values(of, &NETWORKS)),
+        _ => format!("audience:{}", values(of, &["public", "staff", "Staff"])),
+    }
+}
+
+fn of_payload(of: &mut Chooser<'_>) -> String {
+    const PATHS: [&str; 11] =
+        ["a", "B", "a.a", "a.0", "0", "a.-1", "-1.a", "a.+1", "request_id", "a.b.c", "99999999999"];
+    match of.number(5) {
+        0 => format!("changed:{}", values(of, &["status", "title", "s.t", "Status"])),
+        1 => {
+            let key = of.one(&["from", "to"]);
+            format!("{key}:{}", values(of, &["10", "draft", "true", "1e1", "x"]))
+        }
+        2 => {
+            let fields = of.one(&["status", "title,status", "s.t"]);
+            let key = of.one(&["from", "-to"]);
+            format!("changed:{fields} {key}:{}", values(of, &["10", "draft"]))
         }
         _ => {
-            quoted(of.one(&[
-                "crash", "ON s", "ann", "é", "É", "\\", "%", "user:1", "\n", "invoice", "a b",
-            ]))
+            let (root, path) = (of.one(&["data", "context"]), of.one(&PATHS));
+            format!("{root}.{path}:{}", json_values(of))
         }
     }
 }

@@ -1,0 +1,67 @@
+//! `POST /events`: one action. It is answered when it is committed; those that wait together share a commit.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::action::ActionId;
+use crate::server::admit::Sender;
+use crate::server::entries::{ONE, one};
+use crate::server::problem::Fault;
+use crate::server::refusal::Refusal;
+use crate::server::{AppState, Appends, Created, JsonReply, Kind, Payload, Problem, Query};
+use crate::server::{acceptable, content_type};
+use crate::store::{Receipt, WriteError};
+
+/// That it is stored.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReceiptForm {
+    /// Its id, as it was given or made.
+    id: ActionId,
+    /// Whether the same action was stored before.
+    duplicate: bool,
+}
+
+pub(crate) async fn post(
+    Query(()): Query<()>,
+    State(state): State<AppState>,
+    Appends(caller): Appends,
+    payload: Payload,
+) -> Result<Response, Problem> {
+    acceptable(&payload.headers, &["application/json"])?;
+    let media = content_type(&payload.headers, &ONE)?;
+    let action = one(media, &payload, &Sender::new(&caller)).inspect_err(|refusal| {
+        caller.tell(refusal);
+        state.metrics().actions("invalid", 1);
+    })?;
+    match state.writer().append(action).await {
+        Ok(Receipt::Duplicate(id)) => {
+            state.metrics().actions("duplicate", 1);
+            Ok(JsonReply(ReceiptForm { id, duplicate: true }).into_response())
+        }
+        Ok(receipt) => {
+            state.metrics().actions("created", 1);
+            let id = receipt.id();
+            let location = format!("{}/api/v1/events/{id}", state.base_path());
+            Ok(Created { value: ReceiptForm { id, duplicate: false }, location }.into_response())
+        }
+        Err(error) => Err(refused(&state, error)),
+    }
+}
+
+fn refused(state: &AppState, error: WriteError) -> Problem {
+    let (word, problem) = match error {
+        WriteError::Invalid(invalid) => {
+            let refusal = Refusal::from(crate::import::Problem::from(invalid));
+            ("invalid", refusal.into())
+        }
+        WriteError::Conflict(_) => {
+            let fault = Fault::pointer("/id", "conflict", error.to_string());
+            ("conflict", Problem::fault(Kind::Conflict, fault))
+        }
+        WriteError::Database { ref source, .. } => ("failed", Problem::from(source.as_ref())),
+        WriteError::Stopped { .. } => ("failed", Problem::of(Kind::Unavailable).cause(&error)),
+    };
+    state.metrics().actions(word, 1);
+    problem
+}
