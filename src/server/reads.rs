@@ -3,7 +3,10 @@
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 
-use super::api::{events, feeds, follow, follows, runs, stream, streams, types};
+use super::api::{
+    event, event_context, event_diff, events, feeds, follow, follows, object, runs, stream,
+    streams, types,
+};
 use super::state::AppState;
 use crate::format::Format;
 
@@ -11,6 +14,11 @@ use crate::format::Format;
 pub(super) fn reads() -> Router<AppState> {
     lists()
         .route("/events/stream", get(stream::get))
+        .route("/events/{id}", get(event::get))
+        .route("/events/{id}/context", get(event_context::get))
+        .route("/events/{id}/diff", get(event_diff::get))
+        .route("/objects/{type}/{id}/state", get(object::state))
+        .route("/objects/{type}/{id}/diff", get(object::diff))
         .route("/feeds/{type}/{id}", get(feeds::get))
         .route("/follows", get(follows::get))
         .route(

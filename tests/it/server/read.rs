@@ -1,9 +1,11 @@
 //! What can be read over HTTP, by whom, and in which formats.
 
 mod cursors;
+mod details;
 mod export;
 mod follows;
 mod live;
+mod matrix;
 mod formats;
 mod paths;
 mod raw;
