@@ -1,11 +1,11 @@
 //! Which paths of the API lead to what can be read.
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::api::{
-    event, event_context, event_diff, events, feeds, follow, follows, object, runs, stream,
-    streams, types,
+    count, event, event_context, event_diff, events, facets, feeds, follow, follows, histogram,
+    object, parse, runs, stream, streams, types,
 };
 use super::state::AppState;
 use crate::format::Format;
@@ -14,6 +14,10 @@ use crate::format::Format;
 pub(super) fn reads() -> Router<AppState> {
     lists()
         .route("/events/stream", get(stream::get))
+        .route("/events/count", get(count::get))
+        .route("/events/facets", get(facets::get))
+        .route("/events/histogram", get(histogram::get))
+        .route("/queries:parse", post(parse::post))
         .route("/events/{id}", get(event::get))
         .route("/events/{id}/context", get(event_context::get))
         .route("/events/{id}/diff", get(event_diff::get))
