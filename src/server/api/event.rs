@@ -6,6 +6,8 @@
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::access::Scope;
@@ -43,8 +45,7 @@ pub(crate) async fn get(
 /// A weak one: packed, the bytes are others, and the action is the same.
 fn tag(body: &[u8]) -> String {
     let digest: [u8; 32] = Sha256::digest(body).into();
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("W/\"{hex}\"")
+    format!("W/\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]))
 }
 
 /// Whether the client has it (RFC 9110, section 13.1.2). Weak and strong ones are compared alike.
