@@ -189,7 +189,9 @@ impl Args {
         let wrong =
             |name: &str, error: &dyn std::fmt::Display| Told::usage(format!("{name}: {error}"));
         let origin = match (&self.origin, origin) {
-            (None, Some(text)) => Some(text.parse().map_err(|error| wrong("GESTA_ORIGIN", &error))?),
+            (None, Some(text)) => {
+                Some(text.parse().map_err(|error| wrong("GESTA_ORIGIN", &error))?)
+            }
             (given, _) => given.clone(),
         };
         let base_path = match (&self.base_path, base_path) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::action::form::time;
 use crate::resource::ResourceRef;
-use crate::stream::Edge;
+use crate::stream::{Edge, Role};
 
 /// An edge: `{follower: {type, id}, followed: {type, id}, flag, roles, verbs, since, muted, created_at}`.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,7 @@ impl From<Edge> for EdgeForm {
             follower: edge.follower,
             followed: edge.followed,
             flag: edge.flag,
-            roles: edge.roles.into_iter().map(|role| role.as_str()).collect(),
+            roles: edge.roles.into_iter().map(Role::as_str).collect(),
             verbs: edge.verbs,
             since: edge.since.map(time),
             muted: edge.muted,

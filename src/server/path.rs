@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Fault, Problem};
 use super::status::Kind;
+use crate::action::ActionId;
+use crate::error::quote;
 use crate::resource::ResourceRef;
 
 /// The parameters of a path, as [`axum::extract::Path`] reads them; what cannot be read is a [`Problem`].
@@ -58,5 +60,23 @@ impl<S: Send + Sync> FromRequestParts<S> for ResourcePath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path((kind, id)) = Path::<(String, String)>::from_request_parts(parts, state).await?;
         resource(&kind, &id).map(Self)
+    }
+}
+
+/// The action of a path that ends, or goes on, after `{id}`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ActionPath(pub(super) ActionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for ActionPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state).await?;
+        let wrong = |_| {
+            let detail =
+                format!("the path names no action: {} is no UUID of version 7", quote(&id));
+            Problem::new(Kind::Malformed, detail)
+        };
+        id.parse().map_err(wrong).map(Self)
     }
 }

@@ -1,9 +1,12 @@
 //! Which paths of the API lead to what can be read.
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
-use super::api::{events, feeds, follow, follows, runs, stream, streams, types};
+use super::api::{
+    count, event, event_context, event_diff, events, facets, feeds, follow, follows, histogram,
+    object, parse, runs, stream, streams, types,
+};
 use super::state::AppState;
 use crate::format::Format;
 
@@ -11,6 +14,15 @@ use crate::format::Format;
 pub(super) fn reads() -> Router<AppState> {
     lists()
         .route("/events/stream", get(stream::get))
+        .route("/events/count", get(count::get))
+        .route("/events/facets", get(facets::get))
+        .route("/events/histogram", get(histogram::get))
+        .route("/queries:parse", post(parse::post))
+        .route("/events/{id}", get(event::get))
+        .route("/events/{id}/context", get(event_context::get))
+        .route("/events/{id}/diff", get(event_diff::get))
+        .route("/objects/{type}/{id}/state", get(object::state))
+        .route("/objects/{type}/{id}/diff", get(object::diff))
         .route("/feeds/{type}/{id}", get(feeds::get))
         .route("/follows", get(follows::get))
         .route(

@@ -77,7 +77,7 @@ impl Parameters for PutQuery {
 
 /// Whether there is an edge.
 #[derive(Debug, Serialize)]
-struct IsFollowing {
+struct Answer {
     follower: ResourceRef,
     followed: ResourceRef,
     /// Null for any kind.
@@ -97,7 +97,7 @@ pub(crate) async fn get(
     let flag = Some(asked.flag).filter(|flag| !flag.is_empty());
     let pairs: Vec<_> = flag.iter().map(|flag| ("flag", flag.clone())).collect();
     reading.record(&Read::of(&follower, &reading.told(&pairs))).await?;
-    Ok(JsonReply(IsFollowing { follower, followed, flag, is_following }).into_response())
+    Ok(JsonReply(Answer { follower, followed, flag, is_following }).into_response())
 }
 
 pub(crate) async fn put(

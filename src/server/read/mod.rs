@@ -22,6 +22,7 @@ mod renewal;
 mod source;
 mod streams;
 mod subject;
+mod window;
 mod wrong;
 
 pub(super) use listing::{FeedListing, Listing, TypeListing, search};
@@ -30,4 +31,5 @@ pub(super) use reading::Reading;
 pub(super) use renewal::Renewal;
 pub(super) use streams::{Open, Streams};
 pub(super) use subject::Subject;
-pub(super) use wrong::parameter;
+pub(super) use window::Window;
+pub(super) use wrong::{parameter, search as search_faults};

@@ -14,8 +14,9 @@ use super::source::Source;
 use super::subject::Subject;
 use super::{export, page, wrong};
 use crate::access::{Read, Scope};
+use crate::action::{Action, ActionId};
 use crate::format::Format;
-use crate::resource::Tenant;
+use crate::resource::{ResourceRef, Tenant};
 use crate::server::{AppState, Caller, Kind, Problem};
 use crate::stream::{Cursor, Reader};
 
@@ -89,6 +90,23 @@ impl Reading {
             Limit::Page(len) => page::answer(&self, &reader, &asked, len).await,
             Limit::All => export::answer(self, reader, &asked).await,
         }
+    }
+
+    /// An action that the caller may see; that they read something of it is recorded.
+    ///
+    /// # Errors
+    /// 404 where there is none, or not for them.
+    pub(crate) async fn action(
+        &self,
+        reader: &Reader,
+        id: ActionId,
+        pairs: &[(&str, String)],
+    ) -> Result<Action, Problem> {
+        let action = reader.action(id).await?.ok_or_else(|| Problem::of(Kind::NotFound))?;
+        let named = ResourceRef::new("action", id.to_string());
+        let named = named.map_err(|error| Problem::internal(&error))?;
+        self.record(&Read::of(&named, &self.told(pairs)).count(1)).await?;
+        Ok(action)
     }
 
     /// A cursor that was given out.

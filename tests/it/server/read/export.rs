@@ -93,7 +93,7 @@ async fn pages_are_read_as_the_client_takes_them_and_hold_no_connection() {
     assert_eq!(metric(&rig, "gesta_pool_connections{state=\"idle\"}").await, open);
     let (rest, end) = raw.rest().await;
     assert_eq!(end, Piece::End);
-    let lines = rest.iter().filter(|byte| **byte == b'\n').count();
+    let lines = std::str::from_utf8(&rest).expect("UTF-8").lines().count();
     assert_eq!(i64::try_from(lines).expect("few"), MANY);
 }
 

@@ -1,0 +1,83 @@
+//! `GET /events/histogram`: when the actions that a search finds happened.
+
+use serde::Serialize;
+
+use crate::action::form::time;
+use crate::error::quote;
+use crate::search::{Split, SplitBar, Zone};
+use crate::server::read::{Reading, Window};
+use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
+use crate::stream::Period;
+
+/// Of what, in which periods of which time zone, divided by what.
+#[derive(Debug)]
+pub(crate) struct HistogramQuery {
+    window: Window,
+    bucket: Option<Period>,
+    zone: Zone,
+    by: Split,
+}
+
+impl Parameters for HistogramQuery {
+    const NAMES: &'static [&'static str] = &["q", "since", "until", "bucket", "tz", "by"];
+
+    fn read(pairs: &mut Pairs) -> Self {
+        let by = pairs.read("by", |text| match text {
+            "outcome" => Ok(Split::Outcome),
+            "verb" => Ok(Split::Verb),
+            "source" => Ok(Split::Source),
+            _ => Err(format!("{} is none of outcome, verb, source", quote(text))),
+        });
+        Self {
+            window: Window::read(pairs),
+            bucket: pairs.read("bucket", period).flatten(),
+            zone: pairs.parse("tz").unwrap_or_default(),
+            by: by.unwrap_or_default(),
+        }
+    }
+}
+
+fn period(text: &str) -> Result<Option<Period>, String> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    let known = Period::ALL.into_iter().find(|period| period.as_str() == text);
+    known.map(Some).ok_or_else(|| {
+        let names: Vec<_> = Period::ALL.iter().map(|period| period.as_str()).collect();
+        format!("{} is none of auto, {}", quote(text), names.join(", "))
+    })
+}
+
+/// Bars, oldest first; periods without a result have none.
+#[derive(Debug, Serialize)]
+pub(crate) struct HistogramForm {
+    bucket: &'static str,
+    bars: Vec<BarForm>,
+    /// Whether older ones were left out.
+    cut: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct BarForm {
+    at: String,
+    /// The outcome, verb or source, where bars are divided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    count: i64,
+}
+
+impl From<SplitBar> for BarForm {
+    fn from(bar: SplitBar) -> Self {
+        Self { at: time(bar.at), value: bar.value, count: bar.actions }
+    }
+}
+
+pub(crate) async fn get(
+    reading: Reading,
+    Query(asked): Query<HistogramQuery>,
+) -> Result<JsonReply<HistogramForm>, Problem> {
+    let (search, reader) = asked.window.begin(&reading, Vec::new()).await?;
+    let found = search.histogram(&reader, asked.bucket, asked.by, &asked.zone).await?;
+    let bars = found.bars.into_iter().map(BarForm::from).collect();
+    Ok(JsonReply(HistogramForm { bucket: found.period.as_str(), bars, cut: found.is_cut }))
+}
