@@ -201,7 +201,7 @@ impl Args {
             (given, _) => given.to_vec(),
         };
         let proxy_identity = self.identity.trust(&proxies, session)?;
-        Ok(Settings { base_path, requests_per_minute, proxies, proxy_identity })
+        Ok(Settings { base_path, requests_per_minute, proxies, proxy_identity, origin: None })
     }
 }
 

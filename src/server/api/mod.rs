@@ -3,4 +3,12 @@
 pub(super) mod append;
 pub(super) mod batch;
 pub(super) mod validate;
+pub(super) mod events;
+pub(super) mod feeds;
+pub(super) mod follow;
+pub(super) mod follows;
+pub(super) mod runs;
+pub(super) mod stream;
+pub(super) mod streams;
+pub(super) mod types;
 pub(super) mod whoami;
