@@ -15,6 +15,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::finish::finish;
 use super::problem::Problem;
+use super::reads::reads;
 use super::state::AppState;
 use super::status::Kind;
 use super::{api, meta};
@@ -60,6 +61,7 @@ fn api_paths() -> Router<AppState> {
         .route("/events:batch", post(api::batch::post))
         .route("/events:validate", post(api::validate::post))
         .route("/whoami", get(api::whoami::get))
+        .merge(reads())
 }
 
 async fn unknown_path() -> Problem {

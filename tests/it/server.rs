@@ -7,5 +7,6 @@ mod limits;
 mod meta;
 #[cfg(feature = "cli")]
 mod process;
+mod read;
 pub(crate) mod rig;
 mod shutdown;

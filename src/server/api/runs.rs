@@ -1,0 +1,19 @@
+//! `GET /runs/{id}/events`: what a run or bulk operation did.
+
+use axum::response::Response;
+use uuid::Uuid;
+
+use crate::error::quote;
+use crate::server::read::{Listing, Reading, Subject};
+use crate::server::{Kind, Path, Problem, Query};
+
+pub(crate) async fn get(
+    reading: Reading,
+    Path(run): Path<String>,
+    Query(listing): Query<Listing>,
+) -> Result<Response, Problem> {
+    let run: Uuid = run.parse().map_err(|_| {
+        Problem::new(Kind::Malformed, format!("the path names no run: {} is no UUID", quote(&run)))
+    })?;
+    reading.list(Subject::Run(run), listing).await
+}
