@@ -1,7 +1,9 @@
 //! What every bench needs: a durable server, a migrated database, an identical table for the raw limit, medians.
 #![allow(dead_code, reason = "each bench needs a part")]
 
+pub(crate) mod client;
 pub(crate) mod fill;
+pub(crate) mod load;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use gesta::Store;
