@@ -2,6 +2,8 @@
 
 mod append;
 mod batch;
+#[cfg(feature = "cli")]
+mod clients;
 mod cloudevents;
 mod limits;
 mod meta;

@@ -1,17 +1,16 @@
 //! The examples for Python and Node against the real server: started before and after 10,000 commits, and killed in between.
-//!
-//! Where there is no Python with pip, or no Node with npm, a test says so and does nothing; never on CI (the variable `CI`).
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use gesta::Store;
 use tokio::task::JoinSet;
 
 use super::action;
+use crate::support::tools::{example, folder, given, install, is_there};
 use crate::support::{TestDb, TestNats, append, check_log, database, nats, relay};
 
 /// Commits, one action each, by this many writers.
@@ -33,54 +32,19 @@ struct Example {
     environment: Vec<(&'static str, PathBuf)>,
 }
 
-fn is_there(program: &str, args: &[&str]) -> bool {
-    let run = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    run.is_ok_and(|status| status.success())
-}
-
-/// Whether to go on; fails where it must not be left out.
-fn given(what: &str, there: bool) -> bool {
-    if !there {
-        assert!(std::env::var_os("CI").is_none(), "on CI, {what} must be there");
-        println!("left out: there is no {what} here");
-    }
-    there
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
-
-fn source(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)
-}
-
-/// Runs an installer, unless it has installed the same before.
-fn install(folder: &Path, list: &Path, command: &mut Command) {
-    let (mark, wanted) = (folder.join("installed"), fs::read(list).expect("the list"));
-    if fs::read(&mark).is_ok_and(|found| found == wanted) {
-        return;
-    }
-    let output = command.output().expect("the installer runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    fs::write(mark, wanted).expect("the mark");
-}
-
 fn python() -> Option<Example> {
     let there = is_there("python3", &["-m", "pip", "--version"]);
     if !given("Python with pip", there) {
         return None;
     }
-    let (packages, list) = (folder("python"), source("python/requirements.txt"));
+    let (packages, list) = (folder("python"), example("python/requirements.txt"));
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     pip.args(["--require-hashes", "--only-binary", ":all:", "--upgrade", "--target"]);
     install(&packages, &list, pip.arg(&packages).arg("--requirement").arg(&list));
     Some(Example {
         program: "python3".into(),
-        script: source("python/consumer.py"),
+        script: example("python/consumer.py"),
         counters: |file| {
             const DUMP: &str = "import json, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); \
                                 print(json.dumps(dict(db.execute('SELECT object, n FROM counter'))))";
@@ -99,9 +63,9 @@ fn node() -> Option<Example> {
     // Node looks for packages beside the script.
     let folder = folder("node");
     for file in ["package.json", "package-lock.json", ".npmrc", "consumer.mjs"] {
-        fs::copy(source("node").join(file), folder.join(file)).expect("a copy");
+        fs::copy(example("node").join(file), folder.join(file)).expect("a copy");
     }
-    let list = source("node/package-lock.json");
+    let list = example("node/package-lock.json");
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
     install(&folder, &list, &mut npm);

@@ -21,19 +21,19 @@ use super::rig::{Api, WRITER, make_keys};
 use crate::support::{OwnHome, TestDb, database};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// Clients that send at the same time.
 const WRITERS: usize = 128;
 
 /// A server as a process, whose lines are read.
-struct Process {
+pub(super) struct Process {
     child: Child,
     lines: Receiver<String>,
     told: Vec<String>,
 }
 
 impl Process {
-    fn start(args: &[&str]) -> Self {
+    pub(super) fn start(args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gesta"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -47,14 +47,14 @@ impl Process {
     }
 
     /// On a test's database, on any port, with more arguments.
-    fn on(db: &TestDb, more: &[&str]) -> Self {
+    pub(super) fn on(db: &TestDb, more: &[&str]) -> Self {
         let url = db.url("gesta_app");
         let args = ["--database-url", &url, "serve", "--listen", "127.0.0.1:0"];
         Self::start(&[&args[..], more].concat())
     }
 
     /// Reads up to the first line with this.
-    fn until(&mut self, what: &str) -> String {
+    pub(super) fn until(&mut self, what: &str) -> String {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.told.push(line.clone());
             if line.contains(what) {
@@ -65,19 +65,19 @@ impl Process {
     }
 
     /// A client with keys, when it listens.
-    fn api(&mut self, keys: &HashMap<&'static str, String>) -> Api {
+    pub(super) fn api(&mut self, keys: &HashMap<&'static str, String>) -> Api {
         let line = self.until("listening on http://");
         let address = line.split("http://").nth(1).expect("an URL").split('/').next();
         let address: SocketAddr = address.expect("an address").parse().expect("an address");
         Api::new(address, keys.clone())
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         kill(pid, signal).expect("it runs");
     }
 
-    fn wait(&mut self) -> Option<i32> {
+    pub(super) fn wait(&mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
 }

@@ -16,6 +16,8 @@ pub(crate) mod proxy;
 #[cfg(feature = "nats")]
 mod relay;
 mod store;
+#[cfg(any(feature = "cli", feature = "nats"))]
+pub(crate) mod tools;
 
 pub(crate) use check::{check_log, check_log_but_xids, problems};
 #[cfg(feature = "nats")]
