@@ -1,10 +1,9 @@
 """A client of the HTTP API in Python 3.9 or later, standard library only: made to be copied and changed.
 
-    GESTA_KEY=gesta_... python3 examples/http/client.py
+    GESTA_KEY=gesta_... python3 examples/http/tour.py
 
-The client makes the id of an action, a UUIDv7 of its time. So whenever an answer is missing the action is sent again: the
-server stores an id once. A page's `next` leads to what comes after it. The `id` of a live event is a position: whoever
-sends it as `Last-Event-ID` misses nothing and gets nothing twice.
+The client makes the id of an action, a UUIDv7 of its time. So where an answer is missing the action is sent again: the
+server stores an id once. The `id` of a live event is a position: whoever sends it as `Last-Event-ID` misses nothing.
 """
 
 import atexit, itertools, json, os, queue, random, secrets, sys, threading, time, uuid
@@ -14,7 +13,6 @@ from urllib.parse import quote, urlencode, urlsplit
 BATCH = 100  # actions of a request: also the largest stay below the 16 MiB that the server takes
 WAITING = 10_000  # actions in the background; `later` waits while there are more
 ANSWER, SILENCE = 65, 45  # seconds; the server gives up after 60, and a live stream says something every 15
-ROLES = ("actor", "object", "target")
 PASSING = {408, 429, 502, 503, 504}
 
 
@@ -24,8 +22,8 @@ class Problem(Exception):
     def __init__(self, answer):
         is_ours = answer.getheader("Content-Type") == "application/problem+json"
         self.body = json.loads(answer.read()) if is_ours else {"title": answer.reason}
-        self.status, self.kind = answer.status, self.body.get("type", "").rpartition("/")[2]
-        self.retry_after = int(answer.getheader("Retry-After") or 0)
+        self.status, self.retry_after = answer.status, int(answer.getheader("Retry-After") or 0)
+        self.kind = self.body.get("type", "").rpartition("/")[2]
         text = f"{self.status} {self.kind}: {self.body.get('detail') or self.body['title']}"
         meant = (f"; did you mean `{it['suggestion']}`?" for it in self.body.get("errors", []) if "suggestion" in it)
         super().__init__(f"{text}{''.join(meant)} (request {self.body.get('instance')})")
@@ -35,9 +33,9 @@ def form(fields):
     """An action with an id of now. `user:ann` is short for `{"type": "user", "id": "ann"}`."""
     millis, nanos = divmod(time.time_ns(), 1_000_000)
     high = millis << 16 | 0x7000 | nanos * 4096 // 1_000_000
-    made = str(uuid.UUID(int=high << 64 | 2 << 62 | secrets.randbits(62)))
-    short = {role: it.split(":", 1) for role, it in fields.items() if role in ROLES and isinstance(it, str)}
-    return {"id": made, **fields, **{role: {"type": kind, "id": name} for role, (kind, name) in short.items()}}
+    action = {"id": str(uuid.UUID(int=high << 64 | 2 << 62 | secrets.randbits(62))), **fields}
+    short = (role for role in ("actor", "object", "target") if isinstance(fields.get(role), str))
+    return {**action, **{role: dict(zip(("type", "id"), fields[role].split(":", 1))) for role in short}}
 
 
 def pauses():
@@ -45,9 +43,16 @@ def pauses():
     return (random.uniform(0.05, 0.1) * 2 ** min(n, 7) for n in itertools.count())
 
 
+def wait(pause, error):
+    """Waits for what passes by itself."""
+    if getattr(error, "status", 503) not in PASSING:
+        raise error
+    time.sleep(max(pause, getattr(error, "retry_after", 0)))
+
+
 class Gesta:
-    def __init__(self, server, key, patience=60, refused=lambda *why: print("not stored:", *why, file=sys.stderr)):
-        """`patience`: seconds of a server's absence for which requests are repeated. `refused` is told (result, action)."""
+    def __init__(self, server, key, patience=60, refused=lambda *what: print("not stored:", *what, file=sys.stderr)):
+        """`patience`: so many seconds a server may be away. `refused` is told what the background could not store."""
         self.server, self.key, self.patience = urlsplit(server.rstrip("/") + "/api/v1"), key, patience
         self.refused, self.away, self.waiting, self.thread = refused, None, queue.Queue(WAITING), None
         self.flush = self.waiting.join  # waits until nothing is in the background any more
@@ -60,14 +65,13 @@ class Gesta:
         """Appends actions in batches: `{"id": ..., "status": ..., "error": ...}` of each, in their order."""
         actions = map(form, actions)
         while batch := list(itertools.islice(actions, BATCH)):
-            results, left = {}, range(len(batch))
-            for pause in (0.2, 1, 5, 0):  # what the database does not take now, it may take then
-                lines = self._ask("/events:batch", "\n".join(json.dumps(batch[n]) for n in left), "application/x-ndjson")
-                results.update((n, {**json.loads(line), "id": batch[n]["id"]}) for n, line in zip(left, lines.split("\n")))
+            results, left, waits = {}, range(len(batch)), [0, 0.2, 1, 5]
+            while left and waits:
+                time.sleep(waits.pop(0))  # what the database does not take now, it may take then
+                body = "\n".join(json.dumps(batch[n]) for n in left)
+                for n, line in zip(left, self._ask("/events:batch", body, "application/x-ndjson").split("\n")):
+                    results[n] = {**json.loads(line), "id": batch[n]["id"]}
                 left = [n for n in left if results[n]["status"] == "failed"]
-                if not left:
-                    break
-                time.sleep(pause)
             yield from results.values()
 
     def later(self, **action):
@@ -98,22 +102,17 @@ class Gesta:
         while path:
             page = json.loads(self._ask(path))
             yield from page["items"]
-            # Below the server that the key is for, whatever the URL begins with.
-            path = page["next"] and page["next"].partition("/api/v1")[2]
+            path = page["next"] and page["next"].partition("/api/v1")[2]  # on the server that the key is for
 
     def stream(self, object, **parameters):
         """All that was done to an object, newest first."""
-        kind, name = (quote(part, safe="") for part in object.split(":", 1))
-        return self.search(path=f"/objects/{kind}/{name}/events", **parameters)
+        return self.search(path=f"/objects/{quote(object, safe=':').replace(':', '/', 1)}/events", **parameters)
 
-    def live(self, q="", after=None):
-        """`(position, action)` as they are committed, without end: from now, a position or `start` on.
-
-        An action that is None: the log is not the position's any more. Make anew what was made of it.
-        """
-        attempts = pauses()
+    def live(self, q="", after=""):
+        """`(position, action)` of what is committed, without end: from now, a position or `start` on. Where None stands
+        for an action, the log is not the position's any more: what was made of it has to be made anew."""
+        attempts, event = pauses(), {}
         while True:
-            pause, event = next(attempts), {}
             try:
                 with self._open("/events/stream?" + urlencode({"q": q}), after=after, timeout=SILENCE) as lines:
                     for line in lines:
@@ -121,15 +120,13 @@ class Gesta:
                             name, _, value = line.decode().partition(":")
                             event[name] = value.strip()
                             continue
-                        attempts, after = pauses(), event.get("id", after)
-                        if "data" in event:
-                            yield after, None if event.get("event") == "reset" else json.loads(event["data"])
-                        event = {}
+                        attempts, after, told, event = pauses(), event.get("id", after), event, {}
+                        if "data" in told:
+                            yield after, None if told.get("event") == "reset" else json.loads(told["data"])
+                raise ConnectionResetError("the server has ended the stream")
             except (Problem, OSError, HTTPException) as error:  # also within an event: that comes again
-                if getattr(error, "status", 503) not in PASSING:
-                    raise
-                pause = max(pause, getattr(error, "retry_after", 0))
-            time.sleep(pause)
+                event = {}
+                wait(next(attempts), error)
 
     def _ask(self, *request):
         for pause in pauses():
@@ -138,18 +135,15 @@ class Gesta:
                     text, self.away = answer.read().decode().rstrip(), None
                     return text
             except (Problem, OSError, HTTPException) as error:
-                pause = max(pause, getattr(error, "retry_after", 0))
-                passing = getattr(error, "status", 503) in PASSING
-                self.away = passing and (self.away or time.monotonic())
-                if not passing or time.monotonic() + pause > self.away + self.patience:
+                wait(pause, error)
+                self.away = self.away or time.monotonic()
+                if time.monotonic() > self.away + self.patience:
                     raise
-            time.sleep(pause)
 
-    def _open(self, path, body=None, media="application/json", after=None, timeout=ANSWER):
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": media, "Connection": "close"}
-        headers.update({"Last-Event-ID": after} if after else {})
-        kind = HTTPSConnection if self.server.scheme == "https" else HTTPConnection
-        connection = kind(self.server.netloc, timeout=timeout)
+    def _open(self, path, body=None, media="application/json", after="", timeout=ANSWER):
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": media, "Last-Event-ID": after}
+        connect = HTTPSConnection if self.server.scheme == "https" else HTTPConnection
+        connection = connect(self.server.netloc, timeout=timeout)
         connection.request("POST" if body else "GET", self.server.path + path, body and body.encode(), headers)
         answer = connection.getresponse()
         if answer.status >= 300:

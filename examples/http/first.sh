@@ -15,5 +15,5 @@ curl -sS -H "Authorization: Bearer $key" --json '{
 # Who closed what?
 curl -sS -H "Authorization: Bearer $key" "$server/api/v1/events?q=verb:close"
 
-# All of it, and then what happens, as it happens. Ctrl-C ends it.
-exec curl -sSN -H "Authorization: Bearer $key" "$server/api/v1/events/stream?after=start"
+# The same as it happens, from the first one on. Ctrl-C ends it.
+exec curl -sSN -H "Authorization: Bearer $key" "$server/api/v1/events/stream?q=verb:close&after=start"
