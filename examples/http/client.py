@@ -10,8 +10,7 @@ import atexit, itertools, json, os, queue, random, secrets, sys, threading, time
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import quote, urlencode, urlsplit
 
-BATCH = 100  # actions of a request: also the largest stay below the 16 MiB that the server takes
-WAITING = 10_000  # actions in the background; `later` waits while there are more
+BATCH, WAITING = 50, 10_000  # actions of a request, of which the largest fit into its 16 MiB, and of the background
 ANSWER, SILENCE = 65, 45  # seconds; the server gives up after 60, and a live stream says something every 15
 PASSING = {408, 429, 502, 503, 504}
 
@@ -22,8 +21,8 @@ class Problem(Exception):
     def __init__(self, answer):
         is_ours = answer.getheader("Content-Type") == "application/problem+json"
         self.body = json.loads(answer.read()) if is_ours else {"title": answer.reason}
-        self.status, self.retry_after = answer.status, int(answer.getheader("Retry-After") or 0)
-        self.kind = self.body.get("type", "").rpartition("/")[2]
+        self.status, self.kind = answer.status, self.body.get("type", "").rpartition("/")[2]
+        self.retry_after = int(answer.getheader("Retry-After", 0)) if is_ours else 0
         text = f"{self.status} {self.kind}: {self.body.get('detail') or self.body['title']}"
         meant = (f"; did you mean `{it['suggestion']}`?" for it in self.body.get("errors", []) if "suggestion" in it)
         super().__init__(f"{text}{''.join(meant)} (request {self.body.get('instance')})")
@@ -111,8 +110,8 @@ class Gesta:
     def live(self, q="", after=""):
         """`(position, action)` of what is committed, without end: from now, a position or `start` on. Where None stands
         for an action, the log is not the position's any more: what was made of it has to be made anew."""
-        attempts, event = pauses(), {}
-        while True:
+        attempts = pauses()
+        for event in iter(dict, None):  # of each connection its own: what was told in part comes again
             try:
                 with self._open("/events/stream?" + urlencode({"q": q}), after=after, timeout=SILENCE) as lines:
                     for line in lines:
@@ -124,8 +123,7 @@ class Gesta:
                         if "data" in told:
                             yield after, None if told.get("event") == "reset" else json.loads(told["data"])
                 raise ConnectionResetError("the server has ended the stream")
-            except (Problem, OSError, HTTPException) as error:  # also within an event: that comes again
-                event = {}
+            except (Problem, OSError, HTTPException) as error:
                 wait(next(attempts), error)
 
     def _ask(self, *request):

@@ -3,32 +3,22 @@
 //     npm ci --prefix examples/http && npm run --prefix examples/http build
 //     GESTA_KEY=gesta_... node examples/http/build/tour.js
 //
-// The client makes the id of an action, a UUIDv7 of its time. So where an answer is missing the action is sent again: the
-// server stores an id once. The `id` of a live event is a position: whoever sends it as `Last-Event-ID` misses nothing.
+// The client makes the id of an action, a UUIDv7 of its time. So where an answer is missing the action is sent again:
+// the server stores an id once. The `id` of a live event is a position: who sends it as `Last-Event-ID` misses nothing.
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Server, pause } from "./server.ts";
+
+export { Problem } from "./server.ts";
 
 /** What is emitted: `user:ann` is short for `{ type: "user", id: "ann" }`. */
 export type Given = { verb: string; id?: string; [field: string]: unknown };
 export type Action = Given & { id: string };
 export type Result = { id: string; status: string; error?: { detail: string } };
 
-const [BATCH, WAITING] = [100, 10_000]; // actions of a request, and in the background: `later` waits while there are more
-const [ANSWER, SILENCE] = [65_000, 45_000]; // the server gives up after 60 s, and a live stream says something every 15 s
-const PASSING = [408, 429, 502, 503, 504];
-
-/** The server refused: `body` is problem details (RFC 9457). */
-export class Problem extends Error {
-  status: number;
-  body: any;
-  retryAfter: number;
-  constructor({ status, headers }: Response, body: any) {
-    const meant = (body.errors ?? []).map((it: any) => (it.suggestion ? `; did you mean \`${it.suggestion}\`?` : ""));
-    super(`${status}: ${body.detail ?? body.title}${meant.join("")} (request ${body.instance})`);
-    [this.status, this.body, this.retryAfter] = [status, body, 1000 * Number(headers.get("retry-after") ?? 0)];
-  }
-}
+const [BATCH, WAITING] = [50, 10_000]; // actions of a request, whose largest fit into 16 MiB, and of the background
+const SILENCE = 45_000; // a live stream says something every 15 s
 
 let last = 0n;
 
@@ -45,40 +35,30 @@ function form(given: Given): Action {
   return action;
 }
 
-/** Milliseconds to wait after a failure that passes by itself, at random: not all clients come back at once. */
-function pause(attempt: number, error?: unknown): number {
-  const { status = 503, retryAfter = 0 } = error instanceof Problem ? error : {};
-  if (!PASSING.includes(status)) throw error;
-  return Math.max(retryAfter, (50 + 50 * Math.random()) * 2 ** Math.min(attempt, 7));
-}
-
 export class Gesta {
-  /** For so many milliseconds a server may be away. */
-  patience = 60_000;
   /** Is told what the background could not store. */
   refused = (result: Result, action: Given) => console.error("not stored:", result, action);
   /** Waits until nothing is in the background any more: before `process.exit`, since else Node waits by itself. */
   flush = async () => this.sending;
-  private server: { api: string; key: string; away?: number };
+  private server: Server;
   private waiting: Action[] = [];
   private sending: Promise<void> | undefined;
 
-  constructor(server: string, key: string) {
-    this.server = { api: `${server.replace(/\/$/, "")}/api/v1`, key };
+  /** `patience`: for so many milliseconds a server may be away. */
+  constructor(url: string, key: string, patience = 60_000) {
+    this.server = new Server(`${url.replace(/\/$/, "")}/api/v1`, key, patience);
   }
 
   /** Appends an action, and answers when it is committed. */
   async emit(action: Given): Promise<{ id: string; duplicate: boolean }> {
-    return JSON.parse(await this.ask("/events", JSON.stringify(form(action))));
+    return JSON.parse(await this.server.ask("/events", JSON.stringify(form(action))));
   }
 
   /** Appends actions in batches, and tells of each what became of it, in their order. */
   async *emitMany(actions: Iterable<Given>): AsyncGenerator<Result> {
-    let batch: Action[] = [];
+    const batch: Action[] = [];
     for (const action of actions) {
-      if (batch.push(form(action)) < BATCH) continue;
-      yield* await this.send(batch);
-      batch = [];
+      if (batch.push(form(action)) === BATCH) yield* await this.send(batch.splice(0));
     }
     yield* await this.send(batch);
   }
@@ -88,7 +68,7 @@ export class Gesta {
     for (let left = [...batch.keys()]; left.length > 0 && waits.length > 0; ) {
       await sleep(waits.shift()); // what the database does not take now, it may take then
       const lines = left.map((n) => JSON.stringify(batch[n])).join("\n");
-      const answer = (await this.ask("/events:batch", lines, "application/x-ndjson")).split("\n");
+      const answer = (await this.server.ask("/events:batch", lines, "application/x-ndjson")).split("\n");
       left.forEach((n, place) => (results[n] = { ...JSON.parse(answer[place]!), id: batch[n]!.id }));
       left = left.filter((n) => results[n]!.status === "failed");
     }
@@ -106,8 +86,9 @@ export class Gesta {
   private async work(): Promise<void> {
     for (await sleep(0); this.waiting.length > 0; ) {
       const batch = this.waiting.splice(0, BATCH);
-      const failed = (error: unknown) => batch.map(({ id }) => ({ id, status: "failed", error: { detail: `${error}` } }));
-      const results: Result[] = await this.send(batch).catch(failed);
+      const results: Result[] = await this.send(batch).catch((error) =>
+        batch.map(({ id }) => ({ id, status: "failed", error: { detail: `${error}` } })),
+      );
       results.forEach((it, n) => /created|duplicate/.test(it.status) || this.refused(it, batch[n]!));
     }
     this.sending = undefined;
@@ -116,7 +97,7 @@ export class Gesta {
   /** All actions that a search finds, newest first. */
   async *search(q = "", parameters: Record<string, string> = {}, path = "/events"): AsyncGenerator<Action> {
     for (let next = `${path}?${new URLSearchParams({ q, ...parameters })}`; next; ) {
-      const page: { items: Action[]; next: string | null } = JSON.parse(await this.ask(next));
+      const page: { items: Action[]; next: string | null } = JSON.parse(await this.server.ask(next));
       yield* page.items;
       next = page.next?.replace(/^.*?\/api\/v1/, "") ?? ""; // on the server that the key is for
     }
@@ -127,15 +108,16 @@ export class Gesta {
     return this.search("", parameters, `/objects/${encodeURIComponent(object).replace("%3A", "/")}/events`);
   }
 
-  /** What is committed, without end: from now, a position or `start` on. Where null stands for an action, the log is not the
-   * position's any more: what was made of it has to be made anew. */
+  /** What is committed, without end: from now, a position or `start` on. Where null stands for an action, the log is
+   * not the position's any more: what was made of it has to be made anew. */
   async *live(q = "", after = ""): AsyncGenerator<{ position: string; action: Action | null }> {
     for (let attempt = 0; ; attempt++) {
       const silence = new AbortController();
       const timer = setTimeout(() => silence.abort(), SILENCE);
       let [wait, text] = [pause(attempt), ""];
       try {
-        const { body } = await this.open(`/events/stream?${new URLSearchParams({ q })}`, silence.signal, "", after);
+        const path = `/events/stream?${new URLSearchParams({ q })}`;
+        const { body } = await this.server.open(path, silence.signal, { "last-event-id": after });
         for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
           timer.refresh();
           const blocks = (text + chunk).split("\n\n");
@@ -154,29 +136,5 @@ export class Gesta {
       }
       await sleep(wait);
     }
-  }
-
-  private async ask(path: string, body = "", media = "application/json"): Promise<string> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const text = await (await this.open(path, AbortSignal.timeout(ANSWER), body, "", media)).text();
-        delete this.server.away;
-        return text;
-      } catch (error) {
-        await sleep(pause(attempt, error));
-        this.server.away ??= Date.now();
-        if (Date.now() > this.server.away + this.patience) throw error;
-      }
-    }
-  }
-
-  private async open(path: string, signal: AbortSignal, body: string, after = "", media = ""): Promise<Response> {
-    const { api, key } = this.server;
-    const headers = { authorization: `Bearer ${key}`, "content-type": media, "last-event-id": after };
-    const sent = body ? { method: "POST", body } : {};
-    const response = await fetch(api + path, { headers, signal, redirect: "manual", ...sent });
-    if (response.ok) return response;
-    const isOurs = response.headers.get("content-type") === "application/problem+json";
-    throw new Problem(response, isOurs ? await response.json() : { title: response.statusText });
   }
 }

@@ -45,9 +45,15 @@ static NODE: LazyLock<Option<Client>> = LazyLock::new(|| {
         return None;
     }
     let folder = folder("http-node");
-    for file in
-        ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "client.ts", "tour.ts"]
-    {
+    for file in [
+        "package.json",
+        "package-lock.json",
+        ".npmrc",
+        "tsconfig.json",
+        "client.ts",
+        "server.ts",
+        "tour.ts",
+    ] {
         fs::copy(example("http").join(file), folder.join(file)).expect("a copy");
     }
     fs::write(folder.join("drive.ts"), include_str!("clients/drive.ts")).expect("a copy");
