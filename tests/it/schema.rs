@@ -118,8 +118,8 @@ async fn every_function_has_a_search_path_of_its_own() {
 }
 
 /// Tenants can be distributed over servers only while nothing is unique across them. Migrations are the database's, how far
-/// a relay is belongs to its stream, which has all tenants, a request names its key before its tenant is known, and
-/// servers share the secret of their cursors: such small tables are copied to each server.
+/// a relay is belongs to its stream, which has all tenants, a secret is that of all servers, and a request names its key
+/// before its tenant is known: such small tables are copied to each server.
 #[tokio::test]
 async fn tenant_is_the_first_column_of_every_key_and_is_kept_apart_by_row_security() {
     let query = "

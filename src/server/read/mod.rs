@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - A [`Reading`] is a request of somebody who may read. It refuses, records, and makes the answer.
-//! - A [`Subject`] is what a path names; a [`Listing`] what its parameters say. Both together are a [`Source`], which gives
+//! - A [`Subject`] is what a path names; a [`Listing`] what its parameters say. Both together are a `Source`, which gives
 //!   pages.
 //! - Whatever is read is recorded before it is sent ([`crate::access::Recorder`]).
 //!
