@@ -260,7 +260,8 @@ fn safe(cell: &str) -> Cow<'_, str> {
 }
 
 fn is_formula(cell: &str) -> bool {
-    if cell.starts_with(['\t', '\r', '\n']) {
+    // Behind apostrophes too: one that was there is not to be taken for ours.
+    if cell.trim_start_matches('\'').starts_with(['\t', '\r', '\n']) {
         return true;
     }
     let text = cell.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
@@ -303,6 +304,12 @@ mod tests {
     /// What was there before an apostrophe went in front.
     fn undone(cell: &str) -> &str {
         cell.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(cell)
+    }
+
+    #[test]
+    fn apostrophe_before_a_tab_is_not_taken_for_ours() {
+        let cells = ["\t", "'\t", "''\t"].map(safe);
+        assert_eq!(cells, ["'\t", "''\t", "'''\t"]);
     }
 
     proptest! {
