@@ -27,6 +27,8 @@ const ACTIONS: i64 = 1_000;
 struct Client {
     program: &'static str,
     script: PathBuf,
+    /// What the example itself shows.
+    tour: PathBuf,
 }
 
 static PYTHON: LazyLock<Option<Client>> = LazyLock::new(|| {
@@ -34,9 +36,12 @@ static PYTHON: LazyLock<Option<Client>> = LazyLock::new(|| {
         return None;
     }
     let folder = folder("http-python");
-    fs::copy(example("http/client.py"), folder.join("client.py")).expect("a copy");
+    for file in ["client.py", "tour.py"] {
+        fs::copy(example("http").join(file), folder.join(file)).expect("a copy");
+    }
     fs::write(folder.join("drive.py"), include_str!("clients/drive.py")).expect("a copy");
-    Some(Client { program: "python3", script: folder.join("drive.py") })
+    let (script, tour) = (folder.join("drive.py"), folder.join("tour.py"));
+    Some(Client { program: "python3", script, tour })
 });
 
 static NODE: LazyLock<Option<Client>> = LazyLock::new(|| {
@@ -63,7 +68,8 @@ static NODE: LazyLock<Option<Client>> = LazyLock::new(|| {
     let built = Command::new("npm").args(["run", "build"]).current_dir(&folder).output();
     let built = built.expect("npm runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stdout));
-    Some(Client { program: "node", script: folder.join("build/drive.js") })
+    let (script, tour) = (folder.join("build/drive.js"), folder.join("build/tour.js"));
+    Some(Client { program: "node", script, tour })
 });
 
 /// A running program, killed at the end of the test.
@@ -161,6 +167,10 @@ async fn emits_and_reads(client: &Client) {
         numbers.sort_unstable();
         assert_eq!(numbers, (0..ACTIONS).collect::<Vec<_>>(), "{way}");
     }
+    let mut tour = Command::new(client.program);
+    let shown = Running::start(tour.arg(&client.tour), address, &keys[WRITER]).end();
+    assert_eq!((shown[0].as_str(), shown[shown.len() - 1].as_str()), ("stored", "first: close"));
+    assert!(shown.iter().any(|line| line.contains("did you mean `actor`?")), "{shown:?}");
     check_log(&db).await;
 }
 
