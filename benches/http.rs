@@ -2,9 +2,10 @@
 //! itself and beside the writer of the library; batches beside `Store::append_all`; pages beside the library's; all in the
 //! same process.
 //!
-//! `cargo bench --bench http [-- PART…]`, where a part is `single`, `batch` or `pages`. Client and servers share the cores
-//! with PostgreSQL; "µs" is the processor time that a request costs this process, the client's own thread left out. The
-//! database is private and durable, unless `GESTA_BENCH_URL` names one as a superuser.
+//! `cargo bench --bench http [-- PART…]`, where a part is `single`, `batch`, `pages`, or, only where it is named,
+//! `profile`. Client and servers share the cores with PostgreSQL; "µs" is the processor time that a request costs this
+//! process, the client's own thread left out. The database is private and durable, unless `GESTA_BENCH_URL` names one as
+//! a superuser.
 #![expect(clippy::expect_used, reason = "a bench ends at the first failure")]
 
 #[path = "http/pages.rs"]
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use gesta::{Context, NewAction, ResourceRef, Store, Writer};
 use place::Place;
+use support::client::Client;
 use support::load::{Caller, Load, local, remote};
 use support::median;
 
@@ -45,6 +47,9 @@ fn main() {
         }
         if wanted("pages") {
             pages::run(&place).await;
+        }
+        if parts.iter().any(|given| given == "profile") {
+            profile(&place).await;
         }
         place.end().await;
     });
@@ -123,8 +128,8 @@ async fn single(place: &Place) {
             for side in 0..3 {
                 let side = (side + round) % 3;
                 figures[side].push(match side {
-                    0 => posts(&place.gathered, connections).await,
-                    1 => posts(&place.alone, connections).await,
+                    0 => posts(&place.gathered, connections, WINDOW).await,
+                    1 => posts(&place.alone, connections, WINDOW).await,
                     _ => {
                         let callers = (0..connections).map(|_| Neighbour(writer.clone()));
                         local(callers.collect(), WINDOW).await
@@ -152,11 +157,20 @@ async fn single(place: &Place) {
     println!();
 }
 
+/// Gathered requests alone, to be looked at with `perf`.
+async fn profile(place: &Place) {
+    for connections in CONNECTIONS {
+        let load = posts(&place.gathered, connections, WINDOW * 5).await;
+        let (rate, cost) = (load.rate, load.cost);
+        println!("{connections} connections: {rate:.0} requests/second, {cost:.1} µs each");
+    }
+}
+
 /// Each connection posts one action after the other.
-async fn posts(client: &support::client::Client, connections: usize) -> Load {
+async fn posts(client: &Client, connections: usize, window: Duration) -> Load {
     let own = client.clone();
     let request = move || own.post("/api/v1/events", "application/json", &body());
-    remote(client, connections, WINDOW, request).await
+    remote(client, connections, window, request).await
 }
 
 /// Somebody in the same process who appends batches, each in its own transaction.
