@@ -11,7 +11,8 @@
 //! - [`Caller`] is who asks: a handler that takes one is refused to whoever gives no valid credential. It gives the reader
 //!   that a stream is read through.
 //! - [`Query`] reads the parameters of an URL, strictly; [`Path`] those of the path.
-//! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it).
+//! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it): the handler, and what the OpenAPI
+//!   document says of it (`openapi/`).
 //!
 //! Start reading at `router.rs`.
 
@@ -26,6 +27,7 @@ mod entries;
 mod finish;
 mod meta;
 mod metrics;
+mod openapi;
 mod path;
 mod problem;
 mod query;
@@ -33,14 +35,18 @@ mod refusal;
 mod reply;
 mod results;
 mod router;
+mod routes;
 mod serve;
 mod state;
 mod status;
 mod suggest;
 
+#[cfg(feature = "cli")]
+pub(crate) use api::keys::KeyForm;
+
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};
-pub use caller::{Appends, Caller, TENANT_HEADER};
+pub use caller::{Appends, Caller, Manages, TENANT_HEADER};
 pub use path::Path;
 pub use problem::{Fault, Problem};
 pub use query::{Pairs, Parameters, Query};

@@ -3,8 +3,10 @@
 mod append;
 mod batch;
 mod cloudevents;
+mod keys;
 mod limits;
 mod meta;
+mod openapi;
 #[cfg(feature = "cli")]
 mod process;
 pub(crate) mod rig;

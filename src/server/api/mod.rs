@@ -2,5 +2,6 @@
 
 pub(super) mod append;
 pub(super) mod batch;
+pub(super) mod keys;
 pub(super) mod validate;
 pub(super) mod whoami;

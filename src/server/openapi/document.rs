@@ -1,0 +1,77 @@
+//! The whole document.
+
+use utoipa::openapi::path::{HttpMethod, PathsBuilder};
+use utoipa::openapi::schema::{Components, ComponentsBuilder};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, ServerBuilder,
+};
+
+use super::doc::{BEARER, Doc, Tag};
+use super::{headers, problems};
+use crate::access::Scope;
+use crate::server::BasePath;
+
+const ABOUT: &str = "\
+Activity streams and audit events on PostgreSQL: who did what, to which object, when and why.
+
+- Bodies and answers are JSON in UTF-8; times are RFC 3339, in answers UTC with microseconds; ids are texts.
+- Limits of texts are bytes of UTF-8. A schema counts characters, so a text within `maxLength` may still be too long.
+- No text may hold U+0000, and no number may be beyond a double's range, also inside of free JSON.
+- Parameters and fields that are not known are refused, never ignored.
+- What is refused or fails is answered with `application/problem+json` (RFC 9457). Its `type` leads to an explanation.
+- Bodies may be packed (`Content-Encoding: gzip` or `zstd`), and answers are where `Accept-Encoding` allows it.
+- `X-Request-Id` is taken and given back; `traceparent` is kept with what is appended.
+- Within version 1 things are only added: readers skip what they do not know.";
+
+/// The document of these operations, each with its path and method.
+pub(in crate::server) fn document(
+    operations: impl IntoIterator<Item = (&'static str, HttpMethod, Doc)>,
+    base_path: &BasePath,
+) -> OpenApi {
+    let mut paths = PathsBuilder::new();
+    let mut components = ComponentsBuilder::new();
+    for (path, method, doc) in operations {
+        let (operation, schemas) = doc.finish();
+        components = components.schemas_from_iter(schemas);
+        paths = paths.path(path, PathItem::new(method, operation));
+    }
+    let license = LicenseBuilder::new()
+        .name(env!("CARGO_PKG_LICENSE"))
+        .identifier(Some(env!("CARGO_PKG_LICENSE")));
+    let info = InfoBuilder::new()
+        .title("Gesta")
+        .description(Some(ABOUT))
+        .version(env!("CARGO_PKG_VERSION"))
+        .license(Some(license.build()));
+    let base = if base_path.as_str().is_empty() { "/" } else { base_path.as_str() };
+    let tags = Tag::ALL.into_iter().map(|tag| {
+        let (name, description) = tag.told();
+        TagBuilder::new().name(name).description(Some(description)).build()
+    });
+    OpenApiBuilder::new()
+        .info(info.build())
+        .servers(Some([ServerBuilder::new().url(base).build()]))
+        .tags(Some(tags))
+        .paths(paths.build())
+        .components(Some(shared(components)))
+        .build()
+}
+
+/// What all operations refer to.
+fn shared(mut components: ComponentsBuilder) -> Components {
+    for (name, header) in headers::all() {
+        components = components.header(name, header);
+    }
+    for (name, example) in problems::examples() {
+        components = components.example(name, example);
+    }
+    let scopes = Scope::ALL.map(|scope| format!("- `{scope}`: {}", scope.text())).join("\n");
+    let about = format!(
+        "A key, made by `gesta key create` or `POST /api/v1/keys`. The roles that an operation names are its scopes:\n\n{scopes}"
+    );
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    let scheme = scheme.bearer_format("gesta_ID_SECRET").description(Some(about));
+    components.security_scheme(BEARER, SecurityScheme::Http(scheme.build())).build()
+}
