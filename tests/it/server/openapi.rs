@@ -11,13 +11,16 @@ use gesta::server::{Kind, Settings};
 use serde_json::{Value, json};
 
 use super::rig::{ADMIN, Rig};
-use crate::support::database;
+use crate::support::{TestDb, database};
 
 /// Keys of a path that are operations.
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
-async fn rig() -> Rig {
-    Rig::start(&database().await).await
+/// A server, and its database, which is gone when it is dropped.
+async fn rig() -> (TestDb, Rig) {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    (db, rig)
 }
 
 async fn document(rig: &Rig) -> Value {
@@ -52,7 +55,8 @@ fn concrete(path: &str) -> String {
 
 #[tokio::test]
 async fn document_is_the_one_that_is_written_down() {
-    let now = rig().await.get("/openapi.json").await.text().to_owned() + "\n";
+    let (_db, rig) = rig().await;
+    let now = rig.get("/openapi.json").await.text().to_owned() + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/openapi.json");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &now).expect("schema/openapi.json is written");
@@ -79,7 +83,7 @@ async fn document_names_the_base_path() {
 /// The server says which methods a path has where it is asked for another one.
 #[tokio::test]
 async fn each_path_of_the_document_has_the_methods_that_it_says() {
-    let rig = rig().await;
+    let (_db, rig) = rig().await;
     let document = document(&rig).await;
     for (path, item) in document["paths"].as_object().expect("paths") {
         let answer = rig.send(Method::TRACE, &concrete(path), &[], "").await;
@@ -120,7 +124,8 @@ fn routes_are_added_in_one_place() {
 
 #[tokio::test]
 async fn every_operation_says_all_that_there_is_to_know() {
-    let document = document(&rig().await).await;
+    let (_db, rig) = rig().await;
+    let document = document(&rig).await;
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
         let place = format!("{method} {path}");
@@ -165,7 +170,8 @@ fn contents<'a>(value: &'a Value, place: &str, found: &mut Vec<(String, &'a Valu
 
 #[tokio::test]
 async fn examples_are_of_their_schemas() {
-    let document = document(&rig().await).await;
+    let (_db, rig) = rig().await;
+    let document = document(&rig).await;
     let mut all = Vec::new();
     contents(&document["paths"], "", &mut all);
     assert!(all.len() > 50, "{}", all.len());
@@ -184,7 +190,7 @@ async fn examples_are_of_their_schemas() {
 
 #[tokio::test]
 async fn examples_of_bodies_are_accepted() {
-    let rig = rig().await;
+    let (_db, rig) = rig().await;
     let document = document(&rig).await;
     let key = rig.bearer(ADMIN);
     let mut sent = 0;
