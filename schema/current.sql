@@ -1089,6 +1089,24 @@ COMMENT ON COLUMN gesta.relay.sequence IS 'The number of the stream''s last mess
 
 COMMENT ON COLUMN gesta.relay.saved_at IS 'When the position was noted, by the database''s clock.';
 
+CREATE TABLE gesta.secret (
+    name text NOT NULL COLLATE pg_catalog."C",
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    CONSTRAINT secret_length CHECK ((octet_length(secret) = 32)),
+    CONSTRAINT secret_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 63)))
+);
+
+ALTER TABLE gesta.secret OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.secret IS 'One row is one secret that all servers of the database share. A new value makes what was signed with the old one void.';
+
+COMMENT ON COLUMN gesta.secret.name IS 'What it is for: cursor.';
+
+COMMENT ON COLUMN gesta.secret.secret IS '32 random bytes. The owner may replace them.';
+
+COMMENT ON COLUMN gesta.secret.created_at IS 'When it was made, by the database''s clock.';
+
 CREATE TABLE gesta.visibility (
     tenant text NOT NULL COLLATE pg_catalog."C",
     action_id uuid NOT NULL,
@@ -1128,6 +1146,9 @@ ALTER TABLE ONLY gesta.parked
 
 ALTER TABLE ONLY gesta.relay
     ADD CONSTRAINT relay_pkey PRIMARY KEY (stream);
+
+ALTER TABLE ONLY gesta.secret
+    ADD CONSTRAINT secret_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY gesta.visibility
     ADD CONSTRAINT visibility_pkey PRIMARY KEY (tenant, action_id);
@@ -1437,6 +1458,8 @@ GRANT SELECT ON TABLE gesta.parked TO gesta_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE gesta.relay TO gesta_relay;
 GRANT SELECT ON TABLE gesta.relay TO gesta_auditor;
+
+GRANT SELECT ON TABLE gesta.secret TO gesta_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE gesta.visibility TO gesta_app;
 GRANT SELECT ON TABLE gesta.visibility TO gesta_import;

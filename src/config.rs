@@ -24,7 +24,7 @@ pub struct Key {
 }
 
 /// Every variable that Gesta reads.
-pub const KEYS: [Key; 27] = [
+pub const KEYS: [Key; 28] = [
     key(
         "GESTA_DATABASE_URL",
         "the database, postgresql://user:password@host:5432/name",
@@ -47,6 +47,7 @@ pub const KEYS: [Key; 27] = [
     key("GESTA_NATS_PREFIX", "first tokens of all subjects, up to 64 bytes", "act"),
     key("GESTA_NATS_STREAM", "the stream of JetStream, up to 64 bytes", "GESTA"),
     key("GESTA_LISTEN", "where `gesta serve` listens, address:port", "127.0.0.1:8080"),
+    key("GESTA_ORIGIN", "how clients call the server, such as https://audit.example.com", "none"),
     key("GESTA_BASE_PATH", "what all paths of the server begin with, such as /audit", "none"),
     key(
         "GESTA_RATE",
@@ -118,6 +119,8 @@ pub struct Environment {
 pub struct ServeKeys {
     /// `GESTA_LISTEN`.
     pub listen: Option<String>,
+    /// `GESTA_ORIGIN`.
+    pub origin: Option<String>,
     /// `GESTA_BASE_PATH`.
     pub base_path: Option<String>,
     /// `GESTA_RATE`.
@@ -256,6 +259,7 @@ impl Environment {
             },
             serve: ServeKeys {
                 listen: text("GESTA_LISTEN"),
+                origin: text("GESTA_ORIGIN"),
                 base_path: text("GESTA_BASE_PATH"),
                 rate: text("GESTA_RATE"),
                 proxies: text("GESTA_PROXIES"),

@@ -16,7 +16,7 @@ use super::session::{Role, Session};
 use crate::access::{Keys, ProxyTrust, Rights, Scope, Sight};
 use crate::config::{Place, ServeKeys};
 use crate::resource::ResourceType;
-use crate::server::{AppState, BasePath, Settings, serve};
+use crate::server::{AppState, BasePath, Origin, Settings, serve};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +38,11 @@ pub(crate) struct Args {
         help = "Where to listen; port 0 is any free one [env: GESTA_LISTEN; default: 127.0.0.1:8080]"
     )]
     listen: Option<SocketAddr>,
+    #[arg(long, value_name = "URL")]
+    #[arg(
+        help = "How clients call the server, such as https://audit.example.com [env: GESTA_ORIGIN; default: as they do]"
+    )]
+    origin: Option<Origin>,
     #[arg(long, value_name = "PATH")]
     #[arg(help = "What all paths begin with, such as /audit [env: GESTA_BASE_PATH]")]
     base_path: Option<BasePath>,
@@ -180,9 +185,15 @@ impl Args {
     }
 
     fn settings(&self, session: &Session) -> anyhow::Result<Settings> {
-        let ServeKeys { base_path, rate, proxies, .. } = &session.environment.serve;
+        let ServeKeys { origin, base_path, rate, proxies, .. } = &session.environment.serve;
         let wrong =
             |name: &str, error: &dyn std::fmt::Display| Told::usage(format!("{name}: {error}"));
+        let origin = match (&self.origin, origin) {
+            (None, Some(text)) => {
+                Some(text.parse().map_err(|error| wrong("GESTA_ORIGIN", &error))?)
+            }
+            (given, _) => given.clone(),
+        };
         let base_path = match (&self.base_path, base_path) {
             (Some(given), _) => given.clone(),
             (None, Some(text)) => text.parse().map_err(|error| wrong("GESTA_BASE_PATH", &error))?,
@@ -201,7 +212,7 @@ impl Args {
             (given, _) => given.to_vec(),
         };
         let proxy_identity = self.identity.trust(&proxies, session)?;
-        Ok(Settings { base_path, requests_per_minute, proxies, proxy_identity })
+        Ok(Settings { base_path, origin, requests_per_minute, proxies, proxy_identity })
     }
 }
 

@@ -126,8 +126,10 @@ impl Encoder {
         match self.format {
             Format::Json => {
                 let links = &self.meta.links;
-                let [next, prev] = [&links.next, &links.prev].map(|url| serde_json::json!(url));
-                out.extend(format!("\n],\"next\":{next},\"prev\":{prev}}}\n").as_bytes());
+                let [next, prev, query] = [&links.next, &links.prev, &self.meta.query]
+                    .map(|text| serde_json::json!(text));
+                let end = format!("\n],\"next\":{next},\"prev\":{prev},\"query\":{query}}}\n");
+                out.extend(end.as_bytes());
             }
             Format::CloudEventsBatch => out.extend(b"\n]\n"),
             Format::Ndjson | Format::Csv => {}

@@ -9,7 +9,7 @@ use super::event;
 /// What actions are written as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// One object with the items and the URLs of the pages around it.
+    /// One object with the items, the URLs of the pages around it, and the search that it answers.
     #[default]
     Json,
     /// One JSON object a line.

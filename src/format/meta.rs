@@ -70,6 +70,8 @@ pub struct Meta {
     pub updated: DateTime<Utc>,
     /// The pages around it.
     pub links: Links,
+    /// The search that it answers, as it was understood.
+    pub query: Option<String>,
     /// Where everything in it is.
     pub site: Site,
     /// The source of its CloudEvents ([`super::event::source`]).

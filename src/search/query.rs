@@ -13,7 +13,7 @@ use super::key::{Key, Who};
 use super::parse;
 use super::when::When;
 use crate::action::{Outcome, Source};
-use crate::resource::{Resource, ResourceRef};
+use crate::resource::{Resource, ResourceRef, ResourceType};
 
 /// A search that was understood. `Display` gives its normalised text, which is read as the same search; `Serialize` the
 /// tree: `{"and": […]}`, `{"or": […]}`, `{"not": …}`, `{"text": {text, offset, len}}` or `{"term": {key, op, values,
@@ -156,10 +156,28 @@ impl Query {
         parse::parse(text).map(|root| Self { root })
     }
 
+    /// Everything, as an empty text asks for it.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { root: Node::And(Vec::new()) }
+    }
+
     /// Everything that a resource has to do with: `about:TYPE:ID`.
     #[must_use]
     pub fn about(resource: &(impl Resource + ?Sized)) -> Self {
-        Self::term(Key::Whole(Who::About), Scalar::Resource(resource.resource()))
+        Self::of(Who::About, resource)
+    }
+
+    /// Everything that a resource stands in, in a role or any: `actor:TYPE:ID`.
+    #[must_use]
+    pub fn of(who: Who, resource: &(impl Resource + ?Sized)) -> Self {
+        Self::term(Key::Whole(who), Scalar::Resource(resource.resource()))
+    }
+
+    /// Everything that resources of a type stand in, in a role or any: `actor.type:TYPE`.
+    #[must_use]
+    pub fn of_type(who: Who, kind: &ResourceType) -> Self {
+        Self::term(Key::Type(who), Scalar::Text(kind.to_string()))
     }
 
     /// What a run or bulk operation did: `run:ID`.

@@ -29,6 +29,8 @@ struct Inner {
     durations: Family<RouteLabels, Histogram>,
     actions: Family<ReceiptLabels, Counter>,
     batches: Histogram,
+    export_pages: Counter,
+    exported: Counter,
     connections: Family<ConnectionLabels, Gauge>,
     waiting: Gauge,
     left_out: Gauge,
@@ -86,6 +88,10 @@ impl Metrics {
         registry.register("actions", "Actions that were sent to be appended", actions.clone());
         let batches = Histogram::new(exponential_buckets(1.0, 2.0, 11));
         registry.register("commit_actions", "Actions that shared a commit", batches.clone());
+        let export_pages = Counter::default();
+        registry.register("export_pages", "Pages read for exports", export_pages.clone());
+        let exported = Counter::default();
+        registry.register("exported_actions", "Actions read for exports", exported.clone());
         let connections = Family::<ConnectionLabels, Gauge>::default();
         registry.register("pool_connections", "Connections to the database", connections.clone());
         let waiting = Gauge::default();
@@ -101,6 +107,8 @@ impl Metrics {
             durations,
             actions,
             batches,
+            export_pages,
+            exported,
             connections,
             waiting,
             left_out,
@@ -124,6 +132,12 @@ impl Metrics {
     /// So many actions were answered so.
     pub(super) fn actions(&self, receipt: &'static str, count: u64) {
         self.0.actions.get_or_create(&ReceiptLabels { receipt }).inc_by(count);
+    }
+
+    /// A page of so many actions was read for an export.
+    pub(super) fn exported(&self, actions: usize) {
+        self.0.export_pages.inc();
+        self.0.exported.inc_by(actions as u64);
     }
 
     /// All of them, with the pool as it is now.

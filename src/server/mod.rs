@@ -11,6 +11,7 @@
 //! - [`Caller`] is who asks: a handler that takes one is refused to whoever gives no valid credential. It gives the reader
 //!   that a stream is read through.
 //! - [`Query`] reads the parameters of an URL, strictly; [`Path`] those of the path.
+//! - [`read`] is what all operations that read actions share: what is asked for, pages in each format, exports.
 //! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it): the handler, and what the OpenAPI
 //!   document says of it (`openapi/`).
 //!
@@ -23,19 +24,24 @@ mod body;
 mod caller;
 mod cloudevent;
 mod credential;
+mod edge;
 mod entries;
 mod finish;
 mod meta;
 mod metrics;
 mod openapi;
+mod origin;
 mod path;
 mod problem;
 mod query;
+mod read;
+mod reads;
 mod refusal;
 mod reply;
 mod results;
 mod router;
 mod routes;
+mod seal;
 mod serve;
 mod state;
 mod status;
@@ -47,6 +53,7 @@ pub(crate) use api::keys::KeyForm;
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};
 pub use caller::{Appends, Caller, Manages, TENANT_HEADER};
+pub use origin::{Origin, OriginError};
 pub use path::Path;
 pub use problem::{Fault, Problem};
 pub use query::{Pairs, Parameters, Query};

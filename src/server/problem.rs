@@ -41,6 +41,7 @@ pub struct Fault {
 enum Place {
     Pointer(String),
     Parameter(String),
+    Span(&'static str, usize, usize),
     Header(&'static str),
     Offset(usize),
 }
@@ -68,6 +69,20 @@ impl Fault {
         detail: impl Into<String>,
     ) -> Self {
         Self::new(Place::Parameter(name.into()), code, detail)
+    }
+
+    /// In some bytes of a parameter of the URL, or of a field of the body: how many stand before them, and how many
+    /// they are. What may have been meant is to be put in their place.
+    #[must_use]
+    pub(super) fn span(
+        parameter: &'static str,
+        (offset, len): (usize, usize),
+        code: &'static str,
+        detail: impl Into<String>,
+        suggestion: Option<String>,
+    ) -> Self {
+        let place = Place::Span(parameter, offset, len);
+        Self { suggestion, ..Self::new(place, code, detail) }
     }
 
     /// In a header.
@@ -111,6 +126,11 @@ impl Serialize for Fault {
         match &self.place {
             Place::Pointer(pointer) => form.serialize_entry("pointer", pointer)?,
             Place::Parameter(name) => form.serialize_entry("parameter", name)?,
+            Place::Span(name, offset, len) => {
+                form.serialize_entry("parameter", name)?;
+                form.serialize_entry("offset", offset)?;
+                form.serialize_entry("len", len)?;
+            }
             Place::Header(name) => form.serialize_entry("header", name)?,
             Place::Offset(offset) => form.serialize_entry("offset", offset)?,
         }

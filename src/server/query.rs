@@ -95,6 +95,11 @@ impl Pairs {
         }
     }
 
+    /// Refuses the request, for more than a text can say.
+    pub(super) fn refuse(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.extend(faults);
+    }
+
     fn of(query: &str, known: &[&str]) -> Result<Self, Problem> {
         let mut found = Self { pairs: Vec::new(), faults: Vec::new() };
         let mut offset = 0;

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::problem::Problem;
-use super::status::CREATED;
+use super::status::{CREATED, NO_CONTENT, NOT_MODIFIED};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -22,6 +22,30 @@ pub struct Created<T> {
     pub value: T,
     /// Its path, with the base path.
     pub location: String,
+}
+
+/// Done, and there is nothing to say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = NO_CONTENT;
+        response
+    }
+}
+
+/// The client has it already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotModified;
+
+impl IntoResponse for NotModified {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = NOT_MODIFIED;
+        response
+    }
 }
 
 impl<T: Serialize> IntoResponse for JsonReply<T> {

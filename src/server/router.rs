@@ -14,6 +14,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use super::finish::finish;
 use super::problem::Problem;
+use super::reads::reads;
 use super::routes::Routes;
 use super::state::AppState;
 use super::status::Kind;
@@ -51,7 +52,7 @@ pub fn router(state: AppState) -> Router {
 fn routes() -> Routes {
     use api::{append, batch, keys, validate, whoami};
     use meta::{healthz, metrics, openapi, problems, readyz, version};
-    Routes::default()
+    reads(Routes::default())
         .post("/api/v1/events", append::post, append::doc())
         .post("/api/v1/events:batch", batch::post, batch::doc())
         .post("/api/v1/events:validate", validate::post, validate::doc())

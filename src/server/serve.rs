@@ -62,7 +62,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let recorder = state.recorder().clone();
-    let app = router(state);
+    let app = router(state.clone());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (graceful, builder) = (GracefulShutdown::new(), builder());
     let mut connections = JoinSet::new();
@@ -87,6 +87,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    state.close();
     let drained = tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await;
     while connections.try_join_next().is_some() {}
     let left = connections.len();

@@ -6,12 +6,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use tokio::sync::{OnceCell, watch};
 
 use super::body::Room;
 use super::metrics::Metrics;
+use super::origin::Origin;
+use super::read::Streams;
+use super::seal::Seal;
 use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
 use crate::error::quote;
-use crate::store::{Store, Writer};
+use crate::live::Live;
+use crate::store::{Failure, Store, Writer};
 
 /// Characters of a base path: some folders, not a text.
 const BASE_PATH_LEN_MAX: usize = 200;
@@ -26,9 +31,13 @@ struct Inner {
     writer: Writer,
     keys: Keys,
     metrics: Metrics,
+    recorder: Recorder,
+    live: Live,
+    streams: Streams,
+    seal: OnceCell<Seal>,
+    closing: watch::Sender<bool>,
     room: Room,
     limits: RateLimits,
-    recorder: Recorder,
     settings: Settings,
 }
 
@@ -37,6 +46,8 @@ struct Inner {
 pub struct Settings {
     /// Where the API is, below the host.
     pub base_path: BasePath,
+    /// How clients call the server; without it, as each request calls it.
+    pub origin: Option<Origin>,
     /// Requests a minute of each credential that has no number of its own; without it they are not limited.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Networks of the operator's proxies, which vouch for the addresses of their clients in `X-Forwarded-For`.
@@ -57,6 +68,10 @@ impl AppState {
         let writer = store.writer_told(move |len| batches.observe(len));
         Self(Arc::new(Inner {
             recorder: Recorder::new(writer.clone()),
+            live: Live::new(&store),
+            streams: Streams::default(),
+            seal: OnceCell::new(),
+            closing: watch::Sender::new(false),
             limits: RateLimits::new(settings.requests_per_minute),
             room: Room::new(),
             store,
@@ -89,6 +104,40 @@ impl AppState {
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.0.recorder
+    }
+
+    /// The actions as they are committed, for all who listen.
+    pub(super) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// How many live streams there are.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// What signs cursors; it is read from the database once.
+    pub(super) async fn seal(&self) -> Result<&Seal, Failure> {
+        self.0.seal.get_or_try_init(|| Seal::of(&self.0.store)).await
+    }
+
+    /// Tells answers that have no end of their own to end.
+    pub(super) fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    /// Returns when the server is asked to end.
+    pub(super) fn closing(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut closing = self.0.closing.subscribe();
+        async move {
+            // Where there is no sender any more, there is no server either.
+            let _ = closing.wait_for(|is_closing| *is_closing).await;
+        }
+    }
+
+    /// How clients call the server, where an operator has said it.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.0.settings.origin.as_ref()
     }
 
     pub(super) fn limits(&self) -> &RateLimits {

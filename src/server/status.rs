@@ -152,6 +152,10 @@ impl From<Failure> for Problem {
 pub(super) const OK: StatusCode = StatusCode::OK;
 /// What a new thing is answered with.
 pub(super) const CREATED: StatusCode = StatusCode::CREATED;
+/// What is answered where there is nothing to say.
+pub(super) const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
+/// What is answered where the client has it already.
+pub(super) const NOT_MODIFIED: StatusCode = StatusCode::NOT_MODIFIED;
 
 #[cfg(test)]
 mod tests {

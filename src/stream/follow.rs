@@ -84,6 +84,15 @@ enum Telling {
     Silent,
 }
 
+/// What was there before an edge was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// No edge of this kind.
+    Nothing,
+    /// The same edge, perhaps with other options.
+    Edge,
+}
+
 /// A wish to follow. By default: without a flag, as actor only, all verbs, the past as well, not muted, told by an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Follow {
@@ -200,6 +209,16 @@ impl Store {
         ctx: &Context,
         follow: &Follow,
     ) -> Result<Edge, FollowError> {
+        self.put_follow(tx, ctx, follow).await.map(|(edge, _)| edge)
+    }
+
+    /// The same, and whether the edge was there before.
+    pub(crate) async fn put_follow(
+        &self,
+        tx: &Transaction<'_>,
+        ctx: &Context,
+        follow: &Follow,
+    ) -> Result<(Edge, Before), FollowError> {
         follow.check()?;
         let roles: Vec<_> = follow.roles.iter().map(|role| role.as_str()).collect();
         let (follower, followed) = (&follow.follower.resource, &follow.followed.resource);
@@ -219,11 +238,12 @@ impl Store {
         ];
         let rows = write(tx, ctx, FOLLOW, &params).await.map_err(FollowError::Database)?;
         let Some(row) = rows.first() else { unreachable!("the upsert returns its row") };
-        if row.get::<_, bool>("is_new") && follow.telling == Telling::Told {
+        let before = if row.get("is_new") { Before::Nothing } else { Before::Edge };
+        if before == Before::Nothing && follow.telling == Telling::Told {
             let verb = format!("started {}", gerund(&follow.flag));
             self.tell(tx, ctx, verb, &follow.follower, &follow.followed).await?;
         }
-        edge::edge(row).map_err(FollowError::Database)
+        Ok((edge::edge(row).map_err(FollowError::Database)?, before))
     }
 
     /// Stops following, in the caller's transaction; with an empty flag all kinds of it. Says how many edges went;

@@ -334,6 +334,14 @@ impl StreamQuery {
         Cursor { direction: Direction::Newer, edge: Uuid::nil(), query, now: None }
     }
 
+    /// The places right before and right after an action: to what is older, and to what is newer.
+    #[cfg(feature = "server")]
+    pub(crate) fn around(&self, reader: &Reader, id: ActionId) -> (Cursor, Cursor) {
+        let (query, edge) = (self.fingerprint(reader), id.uuid());
+        let at = |direction| Cursor { direction, edge, query, now: None };
+        (at(Direction::Older), at(Direction::Newer))
+    }
+
     fn fingerprint(&self, reader: &Reader) -> Fingerprint {
         let mut parts = reader.parts();
         parts.extend([self.stream.what().to_owned(), self.stream.key()]);

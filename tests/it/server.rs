@@ -3,11 +3,13 @@
 mod append;
 mod batch;
 mod cloudevents;
+mod fuzz;
 mod keys;
 mod limits;
 mod meta;
 mod openapi;
 #[cfg(feature = "cli")]
 mod process;
+mod read;
 pub(crate) mod rig;
 mod shutdown;

@@ -24,6 +24,7 @@ fn meta(links: Links) -> Meta {
         author: "Gesta at Example".to_owned(),
         updated: "2026-11-20T14:03:22.13Z".parse().expect("a time"),
         links,
+        query: Some("verb:close".to_owned()),
         source: event::source("act", &tenant),
         site: Site::new("https://example.com/api/v1", tenant, since).expect("a base"),
     }

@@ -6,14 +6,16 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::media::Schemas;
 use super::text::{
-    action_id, anything, line, named_or_null, or_null, resource_id, resource_type, tenant, text,
-    time, uuid,
+    action_id, anything, line, named, named_or_null, or_null, resource_id, resource_type, tenant,
+    text, time, uuid, word,
 };
 use crate::action::form::{Given, GivenParty};
 use crate::action::{
-    ActionId, DESCRIPTION_LEN_MAX, LABEL_LEN_MAX, LABELS_MAX, Outcome, PAYLOAD_LEN_MAX, Source,
-    VERB_LEN_MAX,
+    Action, ActionId, DESCRIPTION_LEN_MAX, LABEL_LEN_MAX, LABELS_MAX, Outcome, PAYLOAD_LEN_MAX,
+    Source, VERB_LEN_MAX,
 };
+use crate::json::Json;
+use crate::resource::ResourceRef;
 
 /// The years of times that can be stored.
 const YEARS: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
@@ -120,4 +122,86 @@ fn words(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
 /// Labels of an audience, as they are given.
 pub(crate) fn labels() -> ArrayBuilder {
     ArrayBuilder::new().items(text(LABEL_LEN_MAX)).max_items(Some(LABELS_MAX))
+}
+
+impl ToSchema for Action {
+    fn schemas(schemas: &mut Schemas) {
+        schemas.push((GivenParty::name().into_owned(), GivenParty::schema()));
+    }
+}
+
+/// Whatever is stored, also by other ways than this API, whose limits are wider.
+impl PartialSchema for Action {
+    fn schema() -> RefOr<Schema> {
+        let words = |words: &[&str], about| word(words.iter().copied()).description(Some(about));
+        let (sources, outcomes) =
+            (Source::ALL.map(Source::as_str), Outcome::ALL.map(Outcome::as_str));
+        let plain = || ObjectBuilder::new().schema_type(Type::String);
+        let nullable = |kind| ObjectBuilder::new().schema_type(or_null(kind));
+        let schema = ObjectBuilder::new()
+            .description(Some(
+                "An action as it was stored. Every key is there; later versions may add some.",
+            ))
+            .property("id", action_id())
+            .property("tenant", plain())
+            .property("actor", named::<GivenParty>())
+            .property("verb", plain())
+            .property("object", named_or_null::<GivenParty>())
+            .property("target", named_or_null::<GivenParty>())
+            .property("occurred_at", time().description(Some("When, by the writer's clock.")))
+            .property("recorded_at", time().description(Some("When, by the database's clock.")))
+            .property("run_id", nullable(Type::String).format(Some(uuid())))
+            .property("source", words(&sources, "The way it came in."))
+            .property("outcome", words(&outcomes, "How the attempt ended."))
+            .property("description", nullable(Type::String))
+            .property("changes", nullable(Type::Object).description(Some("`{field: [old, new]}`")))
+            .property("data", anything())
+            .property("context", anything())
+            .property("audience", ArrayBuilder::new().items(plain()));
+        let names = [
+            "id",
+            "tenant",
+            "actor",
+            "verb",
+            "object",
+            "target",
+            "occurred_at",
+            "recorded_at",
+            "run_id",
+            "source",
+            "outcome",
+            "description",
+            "changes",
+            "data",
+            "context",
+            "audience",
+        ];
+        Schema::from(names.into_iter().fold(schema, ObjectBuilder::required)).into()
+    }
+}
+
+impl ToSchema for Json {}
+
+impl PartialSchema for Json {
+    fn schema() -> RefOr<Schema> {
+        Schema::from(anything().description(Some("Any JSON."))).into()
+    }
+}
+
+impl ToSchema for ResourceRef {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Resource".into()
+    }
+}
+
+impl PartialSchema for ResourceRef {
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new()
+            .description(Some("Which resource."))
+            .property("type", resource_type())
+            .property("id", resource_id())
+            .required("type")
+            .required("id");
+        Schema::from(schema).into()
+    }
 }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use utoipa::openapi::path::{
-    Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
-};
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::ObjectBuilder;
-use utoipa::openapi::{Required, ResponseBuilder, Schema, SecurityRequirement};
+use utoipa::openapi::{Ref, Required, Response, ResponseBuilder, Schema, SecurityRequirement};
 
 use super::media::{Media, Schemas, schemas};
+use super::text::{resource_id, resource_type, word};
 use super::{headers, problems};
 use crate::access::Scope;
 use crate::server::{Kind, Problem};
@@ -23,6 +22,8 @@ pub(super) const BEARER: &str = "bearer";
 pub(crate) enum Tag {
     /// Actions, as they are appended and read.
     Events,
+    /// Feeds: what those did whom somebody follows.
+    Feeds,
     /// Credentials.
     Keys,
     /// The server itself.
@@ -30,12 +31,13 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 3] = [Self::Events, Self::Keys, Self::Meta];
+    pub(super) const ALL: [Self; 4] = [Self::Events, Self::Feeds, Self::Keys, Self::Meta];
 
     /// Its name, and what it is about.
     pub(super) fn told(self) -> (&'static str, &'static str) {
         match self {
             Self::Events => ("events", "Actions: who did what, to what, when and why."),
+            Self::Feeds => ("feeds", "Who follows what, and what those did whom somebody follows."),
             Self::Keys => ("keys", "Credentials: what they are, made, listed, revoked."),
             Self::Meta => ("meta", "The server itself. These paths need no key."),
         }
@@ -45,8 +47,10 @@ impl Tag {
 /// What the document says of an operation. Problems that every operation has, or that come along with a credential or a body,
 /// are not named by each.
 pub(crate) struct Doc {
+    id: String,
     operation: OperationBuilder,
     schemas: Schemas,
+    parameters: Vec<Parameter>,
     kinds: Vec<Kind>,
     answers: Vec<(StatusCode, ResponseBuilder)>,
     is_limited: bool,
@@ -56,10 +60,18 @@ impl Doc {
     /// An operation by its name, which programs are generated with, and what it does in a few words.
     pub(crate) fn new(tag: Tag, id: &'static str, summary: &'static str) -> Self {
         let operation = OperationBuilder::new().tag(tag.told().0);
-        let operation = operation.operation_id(Some(id)).summary(Some(summary));
+        let operation = operation.summary(Some(summary));
         let kinds = vec![Kind::Malformed, Kind::Parameter, Kind::Internal, Kind::Unavailable];
         let schemas = schemas::<Problem>();
-        Self { operation, schemas, kinds, answers: Vec::new(), is_limited: false }
+        Self {
+            id: id.to_owned(),
+            operation,
+            schemas,
+            parameters: Vec::new(),
+            kinds,
+            answers: Vec::new(),
+            is_limited: false,
+        }
     }
 
     /// All that there is to say, in Markdown.
@@ -91,6 +103,19 @@ impl Doc {
         self.scope(scope)
     }
 
+    /// Or this scope instead.
+    pub(crate) fn or(mut self, scope: Scope) -> Self {
+        self.operation =
+            self.operation.security(SecurityRequirement::new(BEARER, [scope.as_str()]));
+        self
+    }
+
+    /// The same with a path that ends with the name of a format.
+    pub(crate) fn suffixed(mut self, words: impl Iterator<Item = &'static str>) -> Self {
+        self.id.push_str("As");
+        self.path("format", "The format of the answer, instead of `Accept`.", word(words))
+    }
+
     fn secured(mut self, requirement: SecurityRequirement) -> Self {
         self.is_limited = true;
         self.operation = self.operation.security(requirement);
@@ -108,7 +133,17 @@ impl Doc {
         self.problems([Kind::TenantMissing])
     }
 
-    fn header(self, name: &str, description: &str, schema: ObjectBuilder) -> Self {
+    /// The resource of a path.
+    pub(crate) fn resource(self) -> Self {
+        self.path("type", "The type of the resource.", resource_type()).path(
+            "id",
+            "Its id inside of the type, percent-encoded.",
+            resource_id(),
+        )
+    }
+
+    /// A header that may be sent.
+    pub(crate) fn header(self, name: &str, description: &str, schema: ObjectBuilder) -> Self {
         self.parameter(ParameterIn::Header, Required::False, name, description, schema)
     }
 
@@ -137,7 +172,7 @@ impl Doc {
             .description(Some(description))
             .schema(Some(schema.into()))
             .build();
-        self.operation = self.operation.parameter(parameter);
+        self.parameters.push(parameter);
         self
     }
 
@@ -180,23 +215,35 @@ impl Doc {
         self
     }
 
-    /// The operation, and the schemas that it refers to.
-    pub(super) fn finish(self) -> (Operation, Schemas) {
+    /// The operation, and what it refers to.
+    pub(super) fn finish(self) -> Finished {
         let mut by_status = BTreeMap::<u16, Vec<Kind>>::new();
         // In the order of the table, each once.
         for kind in Kind::ALL.iter().filter(|kind| self.kinds.contains(kind)) {
             by_status.entry(kind.status().as_u16()).or_default().push(*kind);
         }
-        let problems =
-            by_status.into_iter().map(|(code, kinds)| (code, problems::response(&kinds)));
-        let answers = self.answers.into_iter().map(|(status, it)| (status.as_u16(), it));
         let limits: &[&'static str] = if self.is_limited { &headers::LIMITS } else { &[] };
-        let mut operation = self.operation;
-        for (code, response) in answers.chain(problems) {
+        let (mut operation, mut shared) = (self.operation, Vec::new());
+        for (status, response) in self.answers {
             let response = headers::with(response, headers::REQUEST_ID);
             let response = limits.iter().fold(response, |it, name| headers::with(it, name));
-            operation = operation.response(code.to_string(), response.build());
+            operation = operation.response(status.as_str(), response.build());
         }
-        (operation.build(), self.schemas)
+        for (code, kinds) in by_status {
+            let name = problems::name(code, &kinds);
+            operation = operation.response(code.to_string(), Ref::from_response_name(&name));
+            shared.push((name, problems::response(&kinds)));
+        }
+        let operation = operation.operation_id(Some(self.id));
+        let (schemas, parameters) = (self.schemas, self.parameters);
+        Finished { operation, schemas, responses: shared, parameters }
     }
+}
+
+/// An operation without its parameters, which others may have as well, and what it refers to.
+pub(super) struct Finished {
+    pub(super) operation: OperationBuilder,
+    pub(super) schemas: Schemas,
+    pub(super) responses: Vec<(String, Response)>,
+    pub(super) parameters: Vec<Parameter>,
 }

@@ -1,14 +1,16 @@
 //! The whole document.
 
-use utoipa::openapi::path::{HttpMethod, PathsBuilder};
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, PathsBuilder};
 use utoipa::openapi::schema::{Components, ComponentsBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, ServerBuilder,
+    InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, ServerBuilder,
 };
 
-use super::doc::{BEARER, Doc, Tag};
+use super::doc::{BEARER, Doc, Finished, Tag};
 use super::{headers, problems};
 use crate::access::Scope;
 use crate::server::BasePath;
@@ -27,15 +29,22 @@ Activity streams and audit events on PostgreSQL: who did what, to which object, 
 
 /// The document of these operations, each with its path and method.
 pub(in crate::server) fn document(
-    operations: impl IntoIterator<Item = (&'static str, HttpMethod, Doc)>,
+    operations: impl IntoIterator<Item = (String, HttpMethod, Doc)>,
     base_path: &BasePath,
 ) -> OpenApi {
     let mut paths = PathsBuilder::new();
     let mut components = ComponentsBuilder::new();
+    let mut shared = BTreeMap::new();
     for (path, method, doc) in operations {
-        let (operation, schemas) = doc.finish();
-        components = components.schemas_from_iter(schemas);
+        let Finished { mut operation, schemas, responses, parameters } = doc.finish();
+        components = components.schemas_from_iter(schemas).responses_from_iter(responses);
+        for parameter in parameters {
+            operation = refer(&mut shared, operation, parameter);
+        }
         paths = paths.path(path, PathItem::new(method, operation));
+    }
+    for (name, parameter) in shared {
+        components = components.parameter(name, parameter);
     }
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
@@ -55,12 +64,25 @@ pub(in crate::server) fn document(
         .servers(Some([ServerBuilder::new().url(base).build()]))
         .tags(Some(tags))
         .paths(paths.build())
-        .components(Some(shared(components)))
+        .components(Some(common(components)))
         .build()
 }
 
+/// A parameter stands among the components, unless another one of its name is there.
+fn refer(
+    shared: &mut BTreeMap<String, Parameter>,
+    operation: OperationBuilder,
+    parameter: Parameter,
+) -> OperationBuilder {
+    let name = parameter.name.clone();
+    if *shared.entry(name.clone()).or_insert_with(|| parameter.clone()) != parameter {
+        return operation.parameter(parameter);
+    }
+    operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")))
+}
+
 /// What all operations refer to.
-fn shared(mut components: ComponentsBuilder) -> Components {
+fn common(mut components: ComponentsBuilder) -> Components {
     for (name, header) in headers::all() {
         components = components.header(name, header);
     }

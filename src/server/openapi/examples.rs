@@ -37,3 +37,25 @@ pub(crate) fn event() -> Value {
         "data": {"duplicate_of": "12"},
     })
 }
+
+/// An action as it was stored.
+pub(crate) fn stored() -> Value {
+    json!({
+        "id": "019aa1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b",
+        "tenant": "default",
+        "actor": {"type": "user", "id": "42", "name": "Alice"},
+        "verb": "close",
+        "object": {"type": "issue", "id": "70", "name": null},
+        "target": null,
+        "occurred_at": "2026-11-20T14:03:22.123456Z",
+        "recorded_at": "2026-11-20T14:03:22.130000Z",
+        "run_id": null,
+        "source": "api",
+        "outcome": "ok",
+        "description": null,
+        "changes": {"status": ["open", "closed"]},
+        "data": null,
+        "context": {"reason": "ticket OPS-123"},
+        "audience": ["public"],
+    })
+}

@@ -45,6 +45,18 @@ impl Media {
         Self { name, schema, examples: Vec::new(), schemas: Vec::new() }
     }
 
+    /// A JSON object of somebody else's specification.
+    pub(crate) fn object(name: &'static str, description: &str) -> Self {
+        let object = ObjectBuilder::new().description(Some(description));
+        Self { schema: Schema::from(object).into(), ..Self::text(name, description) }
+    }
+
+    /// An array of such objects.
+    pub(crate) fn objects(name: &'static str, description: &str) -> Self {
+        let array = ArrayBuilder::new().items(ObjectBuilder::new()).description(Some(description));
+        Self { schema: Schema::from(array).into(), ..Self::text(name, description) }
+    }
+
     /// This or another schema in the same media type.
     pub(crate) fn or(mut self, mut other: Self) -> Self {
         let both = AnyOfBuilder::new().item(self.schema).item(other.schema);

@@ -15,11 +15,13 @@ mod event;
 pub(super) mod examples;
 mod headers;
 mod media;
+mod page;
 mod problems;
 pub(super) mod text;
 
 pub(super) use action::labels;
 pub(super) use doc::{Doc, Tag};
 pub(super) use document::document;
-pub(super) use headers::LOCATION;
+pub(super) use headers::{CACHE_CONTROL, ETAG, LINK, LOCATION};
 pub(super) use media::Media;
+pub(super) use page::formats;

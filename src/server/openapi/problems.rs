@@ -4,7 +4,7 @@ use serde_json::Value;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
-use utoipa::openapi::{Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::headers;
@@ -61,6 +61,7 @@ impl PartialSchema for Fault {
             .property("parameter", text("The parameter of the URL."))
             .property("header", text("The header."))
             .property("offset", number("The byte of the text, from 0."))
+            .property("len", number("How many bytes, where that is known."))
             .property("code", text("What is wrong, for programs, such as `unknown`, `missing`, `repeated`, `invalid-value`."))
             .property("detail", text("What is wrong, what is allowed and what to do, for people."))
             .property("suggestion", text("What was probably meant."))
@@ -116,7 +117,7 @@ fn value(problem: &Problem) -> Value {
 }
 
 /// The answer that is one of these problems, which have one status.
-pub(super) fn response(kinds: &[Kind]) -> ResponseBuilder {
+pub(super) fn response(kinds: &[Kind]) -> Response {
     let lines = kinds.iter().map(|kind| format!("- `{}`: {}", kind.slug(), kind.title()));
     let lines: Vec<_> = lines.collect();
     let examples = kinds.iter().map(|kind| {
@@ -127,10 +128,15 @@ pub(super) fn response(kinds: &[Kind]) -> ResponseBuilder {
         ContentBuilder::new().schema(Some(named::<Problem>())).examples_from_iter(examples);
     let response = ResponseBuilder::new().description(lines.join("\n"));
     let response = response.content(MEDIA_TYPE, content.build());
-    kinds
-        .iter()
-        .flat_map(|kind| headers_of(*kind))
-        .fold(response, |it, name| headers::with(it, name))
+    let names = kinds.iter().filter_map(|kind| headers_of(*kind));
+    let names = names.chain([headers::REQUEST_ID]).chain(headers::LIMITS);
+    names.fold(response, headers::with).build()
+}
+
+/// What that answer is called among the components.
+pub(super) fn name(status: u16, kinds: &[Kind]) -> String {
+    let slugs: Vec<_> = kinds.iter().map(|kind| kind.slug()).collect();
+    format!("{status}.{}", slugs.join("."))
 }
 
 fn headers_of(kind: Kind) -> Option<&'static str> {

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
 
 use crate::resource::{ID_LEN_MAX, TENANT_LEN_MAX, TYPE_LEN_MAX};
+use crate::stream::follow::FLAG_LEN_MAX;
 
 /// No control characters (Unicode's class Cc).
 const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -75,6 +76,28 @@ pub(crate) fn boolean() -> ObjectBuilder {
 /// A text of a pattern.
 pub(crate) fn word_like(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+/// A number in an URL or a body.
+pub(crate) fn number(min: usize, max: usize) -> ObjectBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    number.minimum(Some(min)).maximum(Some(max))
+}
+
+/// Words with commas between; each is one of these.
+pub(crate) fn words<'a>(known: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+    let known = known.into_iter().collect::<Vec<_>>().join("|");
+    word_like(&format!("^({known})(,({known}))*$"))
+}
+
+/// A time as people give it: `2h`, `now-3d`, `yesterday`, `2026-11`, RFC 3339.
+pub(crate) fn when() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).examples(["7d"])
+}
+
+/// The kind of a follow; empty for any.
+pub(crate) fn flag() -> ObjectBuilder {
+    line(FLAG_LEN_MAX).min_length(None)
 }
 
 /// Any JSON.

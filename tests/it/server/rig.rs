@@ -108,6 +108,13 @@ pub(crate) async fn make_keys(db: &TestDb) -> HashMap<&'static str, String> {
     made
 }
 
+/// One more key of the tenant `default`, or of all tenants.
+pub(crate) async fn make_key(db: &TestDb, key: NewKey) -> String {
+    let keys = Keys::new(&db.unbound_store().await);
+    let by = Context::new(&resource("user:operator"));
+    keys.create(key, &by).await.expect("a key").1.reveal()
+}
+
 impl Rig {
     /// A server on a database.
     pub(crate) async fn start(db: &TestDb) -> Self {
@@ -123,6 +130,11 @@ impl Rig {
     /// A server that nobody has a key for.
     pub(crate) async fn start_without_keys(store: Store) -> Self {
         Self::start_on(store, HashMap::new(), Settings::default()).await
+    }
+
+    /// One more server of the same database, with the same keys.
+    pub(crate) async fn another(&self, store: Store) -> Self {
+        Self::start_on(store, self.keys.clone(), Settings::default()).await
     }
 
     async fn start_on(

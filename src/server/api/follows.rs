@@ -1,0 +1,149 @@
+//! `GET /follows`: what somebody follows, or who follows something.
+
+use axum::http::header::LINK;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::access::{Read, Scope};
+use crate::error::quote;
+use crate::format::{Format, Links};
+use crate::resource::{ResourceRef, ResourceType};
+use crate::server::edge::EdgeForm;
+use crate::server::openapi::text::{flag, number, reference, text, word_like};
+use crate::server::openapi::{Doc, LINK as LINKED, Media, Tag};
+use crate::server::read::{Reading, link, parameter};
+use crate::server::status::OK;
+use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
+use crate::stream::{FollowQuery, PAGE_LEN_MAX};
+
+/// Edges of a page where nothing else is asked for.
+const PAGE_LEN: usize = 50;
+
+/// Whose edges, which of them, and how many.
+#[derive(Debug)]
+pub(crate) struct FollowsQuery {
+    follower: Option<ResourceRef>,
+    followed: Option<ResourceRef>,
+    flag: String,
+    types: Vec<ResourceType>,
+    limit: usize,
+    cursor: Option<String>,
+}
+
+impl Parameters for FollowsQuery {
+    const NAMES: &'static [&'static str] =
+        &["follower", "followed", "flag", "type", "limit", "cursor"];
+
+    fn read(pairs: &mut Pairs) -> Self {
+        let types = pairs.read("type", |text| {
+            let types: Result<_, _> = text.split(',').map(ResourceType::new).collect();
+            types.map_err(|error| error.to_string())
+        });
+        let limit = pairs.read("limit", |text| match text.parse() {
+            Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
+            _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
+        });
+        Self {
+            follower: pairs.parse("follower"),
+            followed: pairs.parse("followed"),
+            flag: pairs.take("flag").unwrap_or_default(),
+            types: types.unwrap_or_default(),
+            limit: limit.unwrap_or(PAGE_LEN),
+            cursor: pairs.take("cursor"),
+        }
+    }
+}
+
+/// A page of edges.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Edges)]
+struct EdgesForm {
+    items: Vec<EdgeForm>,
+    /// The URL of the next page.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let edges = serde_json::json!({"items": [EdgeForm::example()], "next": null});
+    let types = word_like(r"^[A-Za-z0-9_.\-]{1,63}(,[A-Za-z0-9_.\-]{1,63})*$");
+    let limit = number(1, PAGE_LEN_MAX).default(Some(PAGE_LEN.into()));
+    Doc::new(Tag::Feeds, "listFollows", "What somebody follows, or who follows something")
+        .text("One of `follower` and `followed` is required.")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .query("follower", "Whose follows, `TYPE:ID`.", reference())
+        .query("followed", "Whose followers, `TYPE:ID`.", reference())
+        .query("flag", "Only those of this kind.", flag())
+        .query("type", "Only resources of these types, with commas between.", types)
+        .query("limit", "How many.", limit)
+        .query("cursor", "Of `next`.", text(usize::from(u16::MAX)))
+        .answers_with(OK, "A page of edges.", &[LINKED], [Media::json::<EdgesForm>(edges)])
+        .problems([Kind::NotAcceptable])
+}
+
+pub(crate) async fn get(
+    reading: Reading,
+    Query(asked): Query<FollowsQuery>,
+) -> Result<Response, Problem> {
+    let reader = reading.reader(Scope::EventsRead)?;
+    reading.place.format(&[Format::Json])?;
+    let (name, resource, query) = asked.side()?;
+    let told = asked.told(name, resource);
+    let of = reading.told(&told);
+    let after = match &asked.cursor {
+        Some(cursor) => reading.opened(&of, cursor).await?.parse().unwrap_or_default(),
+        None => Uuid::nil(),
+    };
+    let query = query.flag(asked.flag.clone()).types(asked.types.clone()).after(after);
+    let mut edges = query.limit(asked.limit + 1).list(&reader).await?;
+    let has_more = edges.len() > asked.limit;
+    edges.truncate(asked.limit);
+    let read = Read::of(resource, &of).count(edges.len() as u64);
+    reading.record(&read).await?;
+    let mut pairs = told;
+    pairs.push(("limit", asked.limit.to_string()));
+    let first = reading.place.url(&pairs);
+    let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
+    if let Some(last) = edges.last().filter(|_| has_more) {
+        pairs.push(("cursor", reading.sign(&of, &last.id.to_string()).await?));
+        links.next = Some(reading.place.url(&pairs));
+    }
+    let items = edges.into_iter().map(EdgeForm::from).collect();
+    let header = link(&links);
+    let mut response = JsonReply(EdgesForm { items, next: links.next }).into_response();
+    if let Some(header) = header {
+        response.headers_mut().insert(LINK, header);
+    }
+    Ok(response)
+}
+
+impl FollowsQuery {
+    /// The one end that is given.
+    fn side(&self) -> Result<(&'static str, &ResourceRef, FollowQuery), Problem> {
+        match (&self.follower, &self.followed) {
+            (Some(follower), None) => Ok(("follower", follower, FollowQuery::following(follower))),
+            (None, Some(followed)) => Ok(("followed", followed, FollowQuery::followers(followed))),
+            _ => {
+                let detail = "give one of `follower` (what somebody follows) and `followed` (who follows it), as TYPE:ID; whether \
+                              one follows the other says `GET /follows/TYPE/ID/TYPE/ID`";
+                Err(parameter("follower", "one-of", detail))
+            }
+        }
+    }
+
+    /// The parameters that say which edges.
+    fn told(&self, name: &'static str, resource: &ResourceRef) -> Vec<(&'static str, String)> {
+        let mut told = vec![(name, resource.to_string())];
+        if !self.flag.is_empty() {
+            told.push(("flag", self.flag.clone()));
+        }
+        if !self.types.is_empty() {
+            let types: Vec<_> = self.types.iter().map(ResourceType::as_str).collect();
+            told.push(("type", types.join(",")));
+        }
+        told
+    }
+}

@@ -1,0 +1,50 @@
+//! What is wrong with a read, as a problem.
+
+use crate::search::{Code, ParseError};
+use crate::server::{Fault, Kind, Problem};
+use crate::stream::QueryError;
+
+/// The faults of a search, each with its place. `name` is the parameter or field that it stands in.
+pub(crate) fn search(name: &'static str, error: ParseError) -> Vec<Fault> {
+    let fault = |problem: crate::search::Problem| {
+        let span = (problem.span.offset, problem.span.len);
+        Fault::span(name, span, code(problem.code), problem.detail, problem.suggestion)
+    };
+    error.problems.into_iter().map(fault).collect()
+}
+
+fn code(code: Code) -> &'static str {
+    match code {
+        Code::UnknownKey => "unknown-key",
+        Code::BadValue => "bad-value",
+        Code::BadOperator => "bad-operator",
+        Code::MissingValue => "missing-value",
+        Code::MissingTerm => "missing-term",
+        Code::Unbalanced => "unbalanced",
+        Code::BadCharacter => "bad-character",
+        Code::TooLarge => "too-large",
+    }
+}
+
+/// A parameter that is refused, where more is known than its text.
+pub(crate) fn parameter(
+    name: &'static str,
+    code: &'static str,
+    detail: impl Into<String>,
+) -> Problem {
+    Problem::fault(Kind::Parameter, Fault::parameter(name, code, detail))
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let text = error.to_string();
+        match error {
+            QueryError::Limit { .. } => parameter("limit", "invalid-value", text),
+            QueryError::Cursor(wrong) => parameter("cursor", "other-query", wrong.to_string()),
+            QueryError::TooSlow { .. } => parameter("q", "too-slow", text),
+            QueryError::Zone(detail) => parameter("tz", "invalid-value", detail),
+            QueryError::Database { source, .. } => source.into(),
+            QueryError::Row { .. } => Self::internal(&error),
+        }
+    }
+}
