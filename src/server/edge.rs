@@ -3,9 +3,12 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::query::Pairs;
 use crate::action::form::time;
+use crate::error::quote;
 use crate::resource::ResourceRef;
-use crate::stream::Edge;
+use crate::stream::follow::FLAG_LEN_MAX;
+use crate::stream::{Edge, Role};
 
 /// An edge: `{follower: {type, id}, followed: {type, id}, flag, roles, verbs, since, muted, created_at}`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,6 +24,18 @@ pub(super) struct EdgeForm {
     since: Option<String>,
     muted: bool,
     created_at: String,
+}
+
+/// The kind of a follow that an URL names; empty where it names none.
+pub(super) fn flag(pairs: &mut Pairs) -> String {
+    let flag = pairs.read("flag", |text| {
+        if text.len() > FLAG_LEN_MAX || text.chars().any(char::is_control) {
+            let allowed = format!("give up to {FLAG_LEN_MAX} bytes without control characters");
+            return Err(format!("{}; {allowed}", quote(text)));
+        }
+        Ok(text.to_owned())
+    });
+    flag.unwrap_or_default()
 }
 
 impl EdgeForm {
@@ -44,7 +59,7 @@ impl From<Edge> for EdgeForm {
             follower: edge.follower,
             followed: edge.followed,
             flag: edge.flag,
-            roles: edge.roles.into_iter().map(|role| role.as_str()).collect(),
+            roles: edge.roles.into_iter().map(Role::as_str).collect(),
             verbs: edge.verbs,
             since: edge.since.map(time),
             muted: edge.muted,

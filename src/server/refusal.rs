@@ -78,8 +78,8 @@ pub(super) fn of_key(error: KeyError) -> Problem {
         KeyError::Scope(_) => worth("/scopes", &error),
         KeyError::Sight => worth("/labels", &error),
         KeyError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
-        KeyError::Database { source, .. } => source.into(),
-        KeyError::Record(AppendError::Database { source, .. }) => source.into(),
+        KeyError::Database { source, .. }
+        | KeyError::Record(AppendError::Database { source, .. }) => source.into(),
         error => Problem::internal(&error),
     }
 }

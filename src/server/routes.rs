@@ -57,10 +57,12 @@ impl Routes {
         handler: H,
         doc: impl Fn() -> Doc,
     ) -> Self {
-        let mut routes = self.get(path, handler.clone(), doc());
+        let handler = get(handler);
+        let mut routes = self;
         for suffix in suffixes() {
-            routes = routes.route(&format!("{path}.{suffix}"), get(handler.clone()));
+            routes = routes.route(&format!("{path}.{suffix}"), handler.clone());
         }
+        let mut routes = routes.add(handler, (path, HttpMethod::Get, doc()));
         let doc = doc().suffixed(suffixes());
         routes.operations.push((format!("{path}.{{format}}"), HttpMethod::Get, doc));
         routes

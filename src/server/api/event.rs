@@ -65,7 +65,7 @@ pub(crate) async fn get(
 /// A weak one: packed, the bytes are others, and the action is the same.
 fn tag(body: &[u8]) -> String {
     let digest: [u8; 32] = Sha256::digest(body).into();
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = digest[..16].iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     format!("W/\"{hex}\"")
 }
 

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::error::quote;
 use crate::format::Format;
 use crate::resource::{Named, ResourceRef};
-use crate::server::edge::EdgeForm;
+use crate::server::edge::{self, EdgeForm};
 use crate::server::openapi::text::{flag, resource_id, resource_type, words};
 use crate::server::openapi::{Doc, LOCATION, Media, Tag};
 use crate::server::path::resource;
@@ -52,7 +52,7 @@ impl Parameters for FlagQuery {
     const NAMES: &'static [&'static str] = &["flag"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        Self { flag: pairs.take("flag").unwrap_or_default() }
+        Self { flag: edge::flag(pairs) }
     }
 }
 
@@ -74,13 +74,14 @@ impl Parameters for PutQuery {
             };
             text.split(',').map(role).collect::<Result<Vec<_>, _>>()
         });
-        let flag = pairs.take("flag").unwrap_or_default();
+        let flag = edge::flag(pairs);
         Self { flag, roles: roles.unwrap_or_else(|| vec![Role::Actor]) }
     }
 }
 
 /// Whether there is an edge.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the words of the subject")]
 struct IsFollowing {
     follower: ResourceRef,
     followed: ResourceRef,

@@ -10,8 +10,8 @@ use crate::access::{Read, Scope};
 use crate::error::quote;
 use crate::format::{Format, Links};
 use crate::resource::{ResourceRef, ResourceType};
-use crate::server::edge::EdgeForm;
-use crate::server::openapi::text::{flag, number, reference, text, word_like};
+use crate::server::edge::{self, EdgeForm};
+use crate::server::openapi::text::{flag, number, opaque, reference, word_like};
 use crate::server::openapi::{Doc, LINK as LINKED, Media, Tag};
 use crate::server::read::{Reading, link, parameter};
 use crate::server::status::OK;
@@ -48,7 +48,7 @@ impl Parameters for FollowsQuery {
         Self {
             follower: pairs.parse("follower"),
             followed: pairs.parse("followed"),
-            flag: pairs.take("flag").unwrap_or_default(),
+            flag: edge::flag(pairs),
             types: types.unwrap_or_default(),
             limit: limit.unwrap_or(PAGE_LEN),
             cursor: pairs.take("cursor"),
@@ -79,7 +79,7 @@ pub(crate) fn doc() -> Doc {
         .query("flag", "Only those of this kind.", flag())
         .query("type", "Only resources of these types, with commas between.", types)
         .query("limit", "How many.", limit)
-        .query("cursor", "Of `next`.", text(usize::from(u16::MAX)))
+        .query("cursor", "Of `next`.", opaque())
         .answers_with(OK, "A page of edges.", &[LINKED], [Media::json::<EdgesForm>(edges)])
         .problems([Kind::NotAcceptable])
 }

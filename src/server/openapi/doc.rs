@@ -114,6 +114,7 @@ impl Doc {
     pub(crate) fn suffixed(mut self, words: impl Iterator<Item = &'static str>) -> Self {
         self.id.push_str("As");
         self.path("format", "The format of the answer, instead of `Accept`.", word(words))
+            .problems([Kind::UnknownPath])
     }
 
     fn secured(mut self, requirement: SecurityRequirement) -> Self {

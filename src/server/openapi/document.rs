@@ -25,6 +25,7 @@ Activity streams and audit events on PostgreSQL: who did what, to which object, 
 - What is refused or fails is answered with `application/problem+json` (RFC 9457). Its `type` leads to an explanation.
 - Bodies may be packed (`Content-Encoding: gzip` or `zstd`), and answers are where `Accept-Encoding` allows it.
 - `X-Request-Id` is taken and given back; `traceparent` is kept with what is appended.
+- A head of a request with more than 32 KiB (path, parameters, headers) is answered with 431 and no body.
 - Within version 1 things are only added: readers skip what they do not know.";
 
 /// The document of these operations, each with its path and method.

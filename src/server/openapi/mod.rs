@@ -1,4 +1,4 @@
-//! The OpenAPI document of the API: what `GET /openapi.json` answers, and `schema/openapi.json` holds.
+//! The `OpenAPI` document of the API: what `GET /openapi.json` answers, and `schema/openapi.json` holds.
 //!
 //! - Each handler's file has a `doc()`, a [`Doc`], next to the handler. `routes.rs` takes both at once, so that no path is
 //!   without a description.

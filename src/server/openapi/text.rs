@@ -73,6 +73,11 @@ pub(crate) fn boolean() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
+/// A text that was given out, and is given back as it is.
+pub(crate) fn opaque() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
 /// A text of a pattern.
 pub(crate) fn word_like(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))

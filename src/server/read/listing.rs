@@ -10,8 +10,9 @@ use crate::error::quote;
 use crate::format::Format;
 use crate::format::csv::{Cells, Column, Mark, Sheet};
 use crate::search::when::When;
-use crate::search::{Node, Query};
-use crate::server::openapi::text::{boolean, number, text, when, word, words};
+use crate::search::{Node, Query, TEXT_LEN_MAX};
+use crate::server::edge;
+use crate::server::openapi::text::{boolean, number, opaque, text, when, word, word_like, words};
 use crate::server::openapi::{Doc, LINK, Tag, formats};
 use crate::server::status::OK;
 use crate::server::{Kind, Pairs, Parameters, Problem};
@@ -94,7 +95,7 @@ impl Parameters for FeedListing {
         &["flag", "self", "verb", "since", "until", "limit", "cursor", "columns", "raw", "bom"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        let (flag, with_own) = (pairs.take("flag").unwrap_or_default(), pairs.flag("self"));
+        let (flag, with_own) = (edge::flag(pairs), pairs.flag("self"));
         Self(Listing { flag, with_own, ..common(pairs) })
     }
 }
@@ -161,7 +162,7 @@ fn table(pairs: &mut Pairs) -> Option<Table> {
 impl Listing {
     /// What the document says of a list.
     pub(crate) fn doc(id: &'static str, summary: &'static str) -> Doc {
-        let q = text(usize::from(u16::MAX)).examples(["verb:close actor:user:42"]);
+        let q = text(TEXT_LEN_MAX).examples(["verb:close actor:user:42"]);
         Self::common_doc(Tag::Events, id, summary).query(
             "q",
             "What is searched for, in the search language.",
@@ -181,11 +182,11 @@ impl Listing {
             .scope(Scope::EventsRead)
             .or(Scope::EventsExport)
             .in_tenant()
-            .query("verb", "One of these verbs, with commas between.", text(usize::from(u16::MAX)))
+            .query("verb", "One of these verbs, with commas between.", word_like("^[^,]+(,[^,]+)*$"))
             .query("since", "Not before: `2h`, `yesterday`, `2026-11`, RFC 3339.", when())
             .query("until", "Before.", when())
             .query("limit", "How many, or `all`.", all)
-            .query("cursor", "Of `next` or `prev`.", text(usize::from(u16::MAX)))
+            .query("cursor", "Of `next` or `prev`.", opaque())
             .query("columns", "Of CSV, with commas between.", words(Column::ALL.iter().map(|it| it.as_str())))
             .query("raw", "Of CSV: cells as they are, also those that a spreadsheet would run.", boolean())
             .query("bom", "Of CSV: with a byte order mark.", boolean())

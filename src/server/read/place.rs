@@ -85,7 +85,7 @@ fn origin(parts: &Parts, state: &AppState) -> String {
         return origin.to_string();
     }
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or(parts.uri.authority().map(|authority| authority.as_str()));
+    let host = host.or(parts.uri.authority().map(axum::http::uri::Authority::as_str));
     let origin = host.and_then(|host| format!("http://{host}").parse::<Origin>().ok());
     origin.map_or_else(|| NOWHERE.to_owned(), |origin| origin.to_string())
 }
