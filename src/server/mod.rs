@@ -11,7 +11,7 @@
 //! - [`Caller`] is who asks: a handler that takes one is refused to whoever gives no valid credential. It gives the reader
 //!   that a stream is read through.
 //! - [`Query`] reads the parameters of an URL, strictly; [`Path`] those of the path.
-//! - [`read`] is what all operations that read actions share: what is asked for, pages in each format, exports.
+//! - `read/` is what all operations that read actions share: what is asked for, pages in each format, exports.
 //! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it): the handler, and what the `OpenAPI`
 //!   document says of it (`openapi/`).
 //!

@@ -1,8 +1,8 @@
 //! Which paths of the API lead to what can be read.
 
 use super::api::{
-    event, event_context, event_diff, events, feeds, follow, follows, object, runs, stream,
-    streams, types,
+    count, event, event_context, event_diff, events, facets, feeds, follow, follows, histogram,
+    object, parse, runs, stream, streams, types,
 };
 use super::routes::Routes;
 
@@ -13,6 +13,10 @@ const EDGE: &str = "/api/v1/follows/{follower_type}/{follower_id}/{type}/{id}";
 pub(super) fn reads(routes: Routes) -> Routes {
     lists(routes)
         .get("/api/v1/events/stream", stream::get, stream::doc())
+        .get("/api/v1/events/count", count::get, count::doc())
+        .get("/api/v1/events/facets", facets::get, facets::doc())
+        .get("/api/v1/events/histogram", histogram::get, histogram::doc())
+        .post("/api/v1/queries:parse", parse::post, parse::doc())
         .get("/api/v1/events/{id}", event::get, event::doc())
         .get("/api/v1/events/{id}/context", event_context::get, event_context::doc())
         .get("/api/v1/events/{id}/diff", event_diff::get, event_diff::doc())

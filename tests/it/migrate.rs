@@ -14,7 +14,7 @@ use crate::support::{OwnCluster, bare_database};
 /// Databases of one cluster that are migrated at the same moment.
 const AT_ONCE: usize = 6;
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "0001_roles",
     "0002_action",
     "0003_partitions",
@@ -22,6 +22,7 @@ const ALL: [&str; 7] = [
     "0005_capture",
     "0006_relay",
     "0007_access",
+    "0008_secret",
 ];
 
 async fn connect(config: &Config) -> Client {
@@ -96,7 +97,7 @@ async fn processes_that_start_at_once_apply_each_migration_once() {
     }
     applied.sort_unstable();
     assert_eq!(applied, [0, 0, 0, 0, 0, ALL.len()]);
-    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 7);
+    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 8);
 }
 
 /// Roles belong to the cluster, where no lock of one database reaches.
@@ -157,7 +158,7 @@ async fn newer_database_is_refused() {
     let error = migrate(&mut client).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "this database is at migration 99, this program knows 7: use a newer gesta"
+        "this database is at migration 99, this program knows 8: use a newer gesta"
     );
 }
 
@@ -177,7 +178,7 @@ async fn failing_migration_leaves_nothing() {
     migrate_with(&mut client, &broken).await.expect_err("it fails");
     let half = "SELECT count(*) FROM pg_class WHERE relname = 'half'";
     assert_eq!(number(&client, half).await, 0);
-    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 7);
+    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 8);
     assert!(migrate(&mut client).await.expect("as before").is_empty());
 }
 
@@ -188,7 +189,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
     migrate(&mut cluster.admin("postgres").await).await.expect("migrated");
     let mut later = known();
     let sql = "CREATE TABLE gesta.later ()";
-    later.push(Migration { version: 8, name: "0008_later", sql });
+    later.push(Migration { version: 9, name: "0009_later", sql });
 
     let mut stranger = cluster.connect("stranger", "postgres").await;
     let error = migrate(&mut stranger).await.expect_err("refused");
@@ -201,7 +202,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
 
     cluster.run(&["GRANT gesta_owner TO dba"]).await;
     let mut dba = cluster.connect("dba", "postgres").await;
-    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0008_later"]);
+    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0009_later"]);
     let by = "SELECT count(*) FROM gesta.migration WHERE applied_by = 'dba'
         AND (SELECT tableowner FROM pg_tables WHERE tablename = 'later') = 'gesta_owner'";
     assert_eq!(number(&cluster.admin("postgres").await, by).await, 1);

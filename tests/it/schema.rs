@@ -118,15 +118,15 @@ async fn every_function_has_a_search_path_of_its_own() {
 }
 
 /// Tenants can be distributed over servers only while nothing is unique across them. Migrations are the database's, how far
-/// a relay is belongs to its stream, which has all tenants, and a request names its key before its tenant is known: such
-/// small tables are copied to each server.
+/// a relay is belongs to its stream, which has all tenants, a secret is that of all servers, and a request names its key
+/// before its tenant is known: such small tables are copied to each server.
 #[tokio::test]
 async fn tenant_is_the_first_column_of_every_key_and_is_kept_apart_by_row_security() {
     let query = "
         SELECT i.indexrelid::regclass::text FROM pg_index AS i
         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
         JOIN pg_class AS c ON c.oid = i.indrelid
-        WHERE c.relnamespace = 'gesta'::regnamespace AND c.relname NOT IN ('migration', 'relay', 'key') AND i.indisunique
+        WHERE c.relnamespace = 'gesta'::regnamespace AND c.relname NOT IN ('migration', 'relay', 'key', 'secret') AND i.indisunique
             AND a.attname <> 'tenant'
         UNION ALL
         SELECT c.relname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'tenant'

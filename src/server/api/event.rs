@@ -6,6 +6,8 @@
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
@@ -65,8 +67,7 @@ pub(crate) async fn get(
 /// A weak one: packed, the bytes are others, and the action is the same.
 fn tag(body: &[u8]) -> String {
     let digest: [u8; 32] = Sha256::digest(body).into();
-    let hex = digest[..16].iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    format!("W/\"{hex}\"")
+    format!("W/\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]))
 }
 
 /// Whether the client has it (RFC 9110, section 13.1.2). Weak and strong ones are compared alike.

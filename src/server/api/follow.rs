@@ -81,8 +81,8 @@ impl Parameters for PutQuery {
 
 /// Whether there is an edge.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(clippy::struct_field_names, reason = "the words of the subject")]
-struct IsFollowing {
+#[schema(as = IsFollowing)]
+struct Answer {
     follower: ResourceRef,
     followed: ResourceRef,
     /// Null for any kind.
@@ -111,7 +111,7 @@ pub(crate) fn get_doc() -> Doc {
         "is_following": true,
     });
     edge("isFollowing", "Whether somebody follows something", Scope::EventsRead)
-        .answers(OK, "Whether they do.", [Media::json::<IsFollowing>(is)])
+        .answers(OK, "Whether they do.", [Media::json::<Answer>(is)])
         .problems([Kind::NotAcceptable])
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn get(
     let flag = Some(asked.flag).filter(|flag| !flag.is_empty());
     let pairs: Vec<_> = flag.iter().map(|flag| ("flag", flag.clone())).collect();
     reading.record(&Read::of(&follower, &reading.told(&pairs))).await?;
-    Ok(JsonReply(IsFollowing { follower, followed, flag, is_following }).into_response())
+    Ok(JsonReply(Answer { follower, followed, flag, is_following }).into_response())
 }
 
 pub(crate) async fn put(

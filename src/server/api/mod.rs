@@ -2,15 +2,19 @@
 
 pub(super) mod append;
 pub(super) mod batch;
+pub(super) mod count;
 pub(super) mod event;
 pub(super) mod event_context;
 pub(super) mod event_diff;
 pub(super) mod events;
+pub(super) mod facets;
 pub(super) mod feeds;
 pub(super) mod follow;
 pub(super) mod follows;
+pub(super) mod histogram;
 pub(super) mod keys;
 pub(super) mod object;
+pub(super) mod parse;
 pub(super) mod runs;
 pub(super) mod stream;
 pub(super) mod streams;

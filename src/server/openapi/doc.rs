@@ -149,8 +149,13 @@ impl Doc {
     }
 
     /// A parameter of the URL.
-    pub(crate) fn query(self, name: &str, description: &str, schema: impl Into<Schema>) -> Self {
-        self.parameter(ParameterIn::Query, Required::False, name, description, schema)
+    pub(crate) fn query(
+        self,
+        name: &str,
+        description: impl AsRef<str>,
+        schema: impl Into<Schema>,
+    ) -> Self {
+        self.parameter(ParameterIn::Query, Required::False, name, description.as_ref(), schema)
     }
 
     /// A parameter of the path.

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
 
 use crate::resource::{ID_LEN_MAX, TENANT_LEN_MAX, TYPE_LEN_MAX};
+use crate::search::TEXT_LEN_MAX;
 use crate::stream::follow::FLAG_LEN_MAX;
 
 /// No control characters (Unicode's class Cc).
@@ -71,6 +72,11 @@ pub(crate) fn word<'a>(words: impl IntoIterator<Item = &'a str>) -> ObjectBuilde
 
 pub(crate) fn boolean() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Boolean)
+}
+
+/// A search.
+pub(crate) fn search_text() -> ObjectBuilder {
+    text(TEXT_LEN_MAX).examples(["verb:close actor:user:42"])
 }
 
 /// A text that was given out, and is given back as it is.

@@ -10,9 +10,11 @@ use crate::error::quote;
 use crate::format::Format;
 use crate::format::csv::{Cells, Column, Mark, Sheet};
 use crate::search::when::When;
-use crate::search::{Node, Query, TEXT_LEN_MAX};
+use crate::search::{Node, Query};
 use crate::server::edge;
-use crate::server::openapi::text::{boolean, number, opaque, text, when, word, word_like, words};
+use crate::server::openapi::text::{
+    boolean, number, opaque, search_text, when, word, word_like, words,
+};
 use crate::server::openapi::{Doc, LINK, Tag, formats};
 use crate::server::status::OK;
 use crate::server::{Kind, Pairs, Parameters, Problem};
@@ -162,11 +164,10 @@ fn table(pairs: &mut Pairs) -> Option<Table> {
 impl Listing {
     /// What the document says of a list.
     pub(crate) fn doc(id: &'static str, summary: &'static str) -> Doc {
-        let q = text(TEXT_LEN_MAX).examples(["verb:close actor:user:42"]);
         Self::common_doc(Tag::Events, id, summary).query(
             "q",
             "What is searched for, in the search language.",
-            q,
+            search_text(),
         )
     }
 

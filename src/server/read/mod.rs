@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - A [`Reading`] is a request of somebody who may read. It refuses, records, and makes the answer.
-//! - A [`Subject`] is what a path names; a [`Listing`] what its parameters say. Both together are a [`Source`], which gives
+//! - A [`Subject`] is what a path names; a [`Listing`] what its parameters say. Both together are a `Source`, which gives
 //!   pages.
 //! - Whatever is read is recorded before it is sent ([`crate::access::Recorder`]).
 //!
@@ -22,6 +22,7 @@ mod renewal;
 mod source;
 mod streams;
 mod subject;
+mod window;
 mod wrong;
 
 pub(super) use listing::{FeedListing, Listing, TypeListing, search};
@@ -30,4 +31,5 @@ pub(super) use reading::Reading;
 pub(super) use renewal::Renewal;
 pub(super) use streams::{Open, Streams};
 pub(super) use subject::Subject;
-pub(super) use wrong::parameter;
+pub(super) use window::Window;
+pub(super) use wrong::{parameter, search as search_faults};

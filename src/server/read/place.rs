@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::{ACCEPT, HOST};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use chrono::NaiveDate;
 
 use crate::format::{Format, Site, percent};
@@ -85,7 +86,7 @@ fn origin(parts: &Parts, state: &AppState) -> String {
         return origin.to_string();
     }
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or(parts.uri.authority().map(axum::http::uri::Authority::as_str));
+    let host = host.or(parts.uri.authority().map(Authority::as_str));
     let origin = host.and_then(|host| format!("http://{host}").parse::<Origin>().ok());
     origin.map_or_else(|| NOWHERE.to_owned(), |origin| origin.to_string())
 }

@@ -1,5 +1,6 @@
 //! What can be read over HTTP, by whom, and in which formats.
 
+mod counts;
 mod cursors;
 mod details;
 mod export;
@@ -11,7 +12,7 @@ mod paths;
 mod raw;
 mod search;
 
-use gesta::{ActionId, Context, NewAction, Page, Reader, Tenant};
+use gesta::{ActionId, Context, NewAction, Reader, Tenant};
 use serde_json::Value;
 
 use super::rig::{Answer, Rig};
@@ -72,13 +73,10 @@ pub(crate) async fn walk(rig: &Rig, key: &str, path: &str, link: &str) -> Vec<Va
     pages
 }
 
-/// The ids that a page of the engine has.
-pub(crate) fn engine_ids(page: Page<gesta::Action>) -> Vec<ActionId> {
-    page.items.iter().map(|action| action.id).collect()
-}
-
+/// The ids that the engine gives.
 pub(crate) async fn engine(reader: &Reader, query: gesta::StreamQuery) -> Vec<ActionId> {
-    engine_ids(query.limit(1000).page(reader).await.expect("a page"))
+    let page = query.limit(1000).page(reader).await.expect("a page");
+    page.items.iter().map(|action| action.id).collect()
 }
 
 /// What a problem says of a parameter.

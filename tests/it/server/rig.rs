@@ -132,6 +132,11 @@ impl Rig {
         Self::start_on(store, HashMap::new(), Settings::default()).await
     }
 
+    /// A server on a store of a database.
+    pub(crate) async fn start_over(db: &TestDb, store: Store) -> Self {
+        Self::start_on(store, make_keys(db).await, Settings::default()).await
+    }
+
     /// One more server of the same database, with the same keys.
     pub(crate) async fn another(&self, store: Store) -> Self {
         Self::start_on(store, self.keys.clone(), Settings::default()).await

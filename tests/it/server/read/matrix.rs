@@ -138,10 +138,10 @@ async fn every_list_shows_each_reader_what_they_may_see_in_every_format() {
         }
     }
     for path in [
-        "/feeds/user/fan",
-        "/events?q=about:issue:1",
+        "/feeds/user/fan?limit=1000",
+        "/events?q=about:issue:1&limit=1000",
         "/events?verb=publicly+did,privately+did,teamwise+did",
-        "/types/issue/events?role=object",
+        "/types/issue/events?role=object&limit=1000",
         "/objects/issue/1/state",
         "/objects/issue/1/state?at=now",
         "/objects/issue/1/diff",

@@ -99,14 +99,14 @@ impl Live {
     pub(crate) async fn next(&mut self) -> Option<Sent> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let sent = parsed(event);
-                self.text = rest.to_owned();
+                let (sent, rest) = (parsed(event), rest.to_owned());
+                self.text = rest;
                 return Some(sent);
             }
-            let piece = tokio::time::timeout(Duration::from_secs(60), self.raw.piece()).await;
+            let piece = tokio::time::timeout(Duration::from_mins(1), self.raw.piece()).await;
             match piece.expect("in time") {
                 Piece::Some(piece) => {
-                    self.text.push_str(std::str::from_utf8(&piece).expect("UTF-8"))
+                    self.text.push_str(std::str::from_utf8(&piece).expect("UTF-8"));
                 }
                 Piece::End => return None,
                 Piece::Broken => panic!("the stream broke"),
