@@ -326,7 +326,8 @@ fn migrations_are_numbered_listed_and_say_what_they_lock() {
     let migrate = fs::read_to_string(root().join("src/store/migrate.rs")).expect("migrate.rs");
     let mut version = 0;
     for file in files(&["schema"]) {
-        if matches!(file.path.as_str(), "schema/current.sql" | "schema/message.schema.json") {
+        let end = Path::new(&file.path).extension();
+        if file.path == "schema/current.sql" || end.is_some_and(|end| end == "json") {
             continue;
         }
         version += 1;

@@ -49,6 +49,20 @@ impl Scope {
             Self::MetricsRead => "metrics:read",
         }
     }
+
+    /// What it allows, in a few words.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::EventsRead => {
+                "read streams, feeds, histories and searches, page by page, and follow them live"
+            }
+            Self::EventsExport => "read whole results at once, as a file",
+            Self::EventsWrite => "append actions",
+            Self::FeedsManage => "follow and unfollow for others than oneself",
+            Self::KeysManage => "make, list and revoke keys of the tenant",
+            Self::MetricsRead => "read the server's metrics",
+        }
+    }
 }
 
 impl fmt::Display for Scope {

@@ -103,6 +103,8 @@ pub enum Refusal {
     Tenant(String),
     /// The request is for another actor than the credential's, named like this.
     Actor(String),
+    /// A key that was to be made would see more than its maker.
+    Sight,
     /// The key is not known, or of another shape.
     Key,
     /// The key with this id has expired.
@@ -131,6 +133,7 @@ impl Refusal {
             Self::Scope(scope) => json!({ "refused": "scope", "scope": scope.as_str() }),
             Self::Tenant(name) => json!({ "refused": "tenant", "tenant": quote(name) }),
             Self::Actor(name) => json!({ "refused": "actor", "actor": quote(name) }),
+            Self::Sight => json!({ "refused": "sight" }),
             Self::Key => json!({ "refused": "key" }),
             Self::Expired(id) => json!({ "refused": "expired", "key": id }),
             Self::Revoked(id) => json!({ "refused": "revoked", "key": id }),

@@ -12,5 +12,7 @@ mod read;
 
 pub use id::{ActionId, ActionIdError};
 pub use new::{Audience, InvalidAction, NewAction, Outcome, Source};
+#[cfg(feature = "server")]
+pub(crate) use new::{DESCRIPTION_LEN_MAX, LABEL_LEN_MAX, LABELS_MAX, PAYLOAD_LEN_MAX};
 pub(crate) use new::{VERB_LEN_MAX, is_verb};
 pub use read::Action;

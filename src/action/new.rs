@@ -17,9 +17,9 @@ pub(crate) const DESCRIPTION_LEN_MAX: usize = 16 * 1024;
 /// Bytes of `changes`, `data` and `context` together. Real payloads reach 59 KB; a log is no place for files.
 pub(crate) const PAYLOAD_LEN_MAX: usize = 64 * 1024;
 /// Labels of an audience.
-const LABELS_MAX: usize = 32;
+pub(crate) const LABELS_MAX: usize = 32;
 /// Bytes of a label.
-const LABEL_LEN_MAX: usize = 255;
+pub(crate) const LABEL_LEN_MAX: usize = 255;
 /// Microseconds since 1970 of the end of the year 9999, the last one that RFC 3339 can write.
 const TIME_MAX: i64 = 253_402_300_800_000_000;
 
@@ -74,6 +74,19 @@ macro_rules! as_str {
         }
     };
 }
+#[cfg(feature = "server")]
+impl Source {
+    /// Every way.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Save, Self::Bulk, Self::Emit, Self::Run, Self::Api, Self::Import, Self::Trigger];
+}
+
+#[cfg(feature = "server")]
+impl Outcome {
+    /// Every end.
+    pub(crate) const ALL: [Self; 3] = [Self::Ok, Self::Failed, Self::Denied];
+}
+
 as_str!(Source {
     Save = "save", Bulk = "bulk", Emit = "emit", Run = "run", Api = "api", Import = "import", Trigger = "trigger"
 });

@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use serde::Serialize;
 
 use super::exit::{Code, Told};
 use super::output::Out;
@@ -12,10 +11,10 @@ use super::say;
 use super::session::Session;
 use super::track::{Operator, Who};
 use super::when::{length_of, short};
-use crate::access::{KeyError, KeyInfo, Keys, NewKey, Scope, Sight};
-use crate::action::form::time;
+use crate::access::{KeyError, KeyInfo, Keys, NewKey, Scope};
 use crate::error::quote;
 use crate::resource::{ResourceRef, Tenant};
+use crate::server::KeyForm;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -208,7 +207,7 @@ impl List {
         let now = operator.store.now();
         let mut listed = keys.list(tenant).await?;
         if self.valid {
-            listed.retain(|key| state(key, now) == "valid");
+            listed.retain(|key| KeyForm::of(key, now).state == "valid");
         }
         print(out, &listed, now)?;
         if listed.is_empty() {
@@ -243,75 +242,24 @@ fn told(error: KeyError) -> anyhow::Error {
     }
 }
 
-/// A key as JSON.
-#[derive(Serialize)]
-struct Form<'a> {
-    id: &'a str,
-    tenant: Option<&'a str>,
-    name: &'a str,
-    state: &'static str,
-    scopes: Vec<&'static str>,
-    labels: Option<&'a [String]>,
-    actor: String,
-    is_actor: bool,
-    rate_per_minute: Option<NonZeroU32>,
-    created_at: String,
-    created_by: &'a str,
-    expires_at: Option<String>,
-    revoked_at: Option<String>,
-    last_used_at: Option<String>,
-}
-
-fn state(key: &KeyInfo, now: DateTime<Utc>) -> &'static str {
-    match (key.revoked_at, key.expires_at) {
-        (Some(_), _) => "revoked",
-        (None, Some(end)) if end <= now => "expired",
-        _ => "valid",
-    }
-}
-
 fn print(out: &mut Out, keys: &[KeyInfo], now: DateTime<Utc>) -> std::io::Result<()> {
-    let form = |key| Form::of(key, now);
+    let form = |key| KeyForm::of(key, now);
     let forms: Vec<_> = keys.iter().map(form).collect();
     let header = ["Id", "Tenant", "Name", "State", "May", "Sees", "As", "Used"];
     out.list(&header, &forms, |key| {
         let day = |time: &str| time.get(..10).unwrap_or_default().to_owned();
         vec![
-            key.id.to_owned(),
-            key.tenant.unwrap_or("all").to_owned(),
-            key.name.to_owned(),
+            key.id.clone(),
+            key.tenant.clone().unwrap_or_else(|| "all".to_owned()),
+            key.name.clone(),
             match (key.state, &key.expires_at) {
                 ("valid", Some(end)) => format!("until {}", day(end)),
                 (state, _) => state.to_owned(),
             },
             key.scopes.join(", "),
-            key.labels.map_or("everything".to_owned(), |labels| labels.join(", ")),
+            key.labels.as_ref().map_or("everything".to_owned(), |labels| labels.join(", ")),
             key.actor.clone(),
             key.last_used_at.as_deref().map(day).unwrap_or_default(),
         ]
     })
-}
-
-impl<'a> Form<'a> {
-    fn of(key: &'a KeyInfo, now: DateTime<Utc>) -> Self {
-        Self {
-            id: &key.id,
-            tenant: key.tenant.as_ref().map(Tenant::as_str),
-            name: &key.name,
-            state: state(key, now),
-            scopes: key.scopes.iter().map(|scope| scope.as_str()).collect(),
-            labels: match &key.sight {
-                Sight::Labels(labels) => Some(labels),
-                Sight::Everything => None,
-            },
-            actor: key.who.resource.to_string(),
-            is_actor: key.is_actor,
-            rate_per_minute: key.quota,
-            created_at: time(key.created_at),
-            created_by: &key.created_by,
-            expires_at: key.expires_at.map(time),
-            revoked_at: key.revoked_at.map(time),
-            last_used_at: key.last_used_at.map(time),
-        }
-    }
 }

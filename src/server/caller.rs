@@ -91,6 +91,11 @@ impl Caller {
         Ok(self.identity.reader(self.state.store(), self.need_tenant()?.clone()))
     }
 
+    /// The context of what the caller does in a tenant.
+    pub(super) fn context(&self, tenant: &Tenant) -> Context {
+        self.seen.clone().acting(&self.identity.who).tenant(tenant.clone())
+    }
+
     /// Records that the caller was refused what they tried.
     pub(super) fn denied(&self, attempt: &'static str, refusal: Refusal) {
         let denial = Denial::new(attempt, refusal);
@@ -163,6 +168,20 @@ impl FromRequestParts<AppState> for Appends {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         caller.require(Scope::EventsWrite)?;
+        Ok(Self(caller))
+    }
+}
+
+/// A [`Caller`] who may make and revoke keys: whoever may not is refused before the body is read.
+#[derive(Clone, Debug)]
+pub struct Manages(pub Caller);
+
+impl FromRequestParts<AppState> for Manages {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(Scope::KeysManage)?;
         Ok(Self(caller))
     }
 }

@@ -12,7 +12,7 @@ use super::problem::{Fault, Problem};
 use super::refusal::Refusal;
 use super::status::Kind;
 use crate::action::NewAction;
-use crate::format::event::{BATCH_MEDIA_TYPE as BATCH, MEDIA_TYPE as STRUCTURED};
+pub(super) use crate::format::event::{BATCH_MEDIA_TYPE as BATCH, MEDIA_TYPE as STRUCTURED};
 use crate::import::{self, Line, Lines};
 use crate::store::BATCH_LEN_MAX;
 

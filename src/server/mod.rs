@@ -12,7 +12,8 @@
 //!   that a stream is read through.
 //! - [`Query`] reads the parameters of an URL, strictly; [`Path`] those of the path.
 //! - `read/` is what all operations that read actions share: what is asked for, pages in each format, exports.
-//! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it).
+//! - One file an operation, in `api/` (below `/api/v1`) and `meta/` (outside of it): the handler, and what the `OpenAPI`
+//!   document says of it (`openapi/`).
 //!
 //! Start reading at `router.rs`.
 
@@ -28,6 +29,7 @@ mod entries;
 mod finish;
 mod meta;
 mod metrics;
+mod openapi;
 mod origin;
 mod path;
 mod problem;
@@ -38,15 +40,19 @@ mod refusal;
 mod reply;
 mod results;
 mod router;
+mod routes;
 mod seal;
 mod serve;
 mod state;
 mod status;
 mod suggest;
 
+#[cfg(feature = "cli")]
+pub(crate) use api::keys::KeyForm;
+
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};
-pub use caller::{Appends, Caller, TENANT_HEADER};
+pub use caller::{Appends, Caller, Manages, TENANT_HEADER};
 pub use origin::{Origin, OriginError};
 pub use path::Path;
 pub use problem::{Fault, Problem};

@@ -1,56 +1,44 @@
 //! Which paths of the API lead to what can be read.
 
-use axum::Router;
-use axum::routing::{MethodRouter, get, post};
-
 use super::api::{
     count, event, event_context, event_diff, events, facets, feeds, follow, follows, histogram,
     object, parse, runs, stream, streams, types,
 };
-use super::state::AppState;
-use crate::format::Format;
+use super::routes::Routes;
 
-/// All of them, below `/api/v1`.
-pub(super) fn reads() -> Router<AppState> {
-    lists()
-        .route("/events/stream", get(stream::get))
-        .route("/events/count", get(count::get))
-        .route("/events/facets", get(facets::get))
-        .route("/events/histogram", get(histogram::get))
-        .route("/queries:parse", post(parse::post))
-        .route("/events/{id}", get(event::get))
-        .route("/events/{id}/context", get(event_context::get))
-        .route("/events/{id}/diff", get(event_diff::get))
-        .route("/objects/{type}/{id}/state", get(object::state))
-        .route("/objects/{type}/{id}/diff", get(object::diff))
-        .route("/feeds/{type}/{id}", get(feeds::get))
-        .route("/follows", get(follows::get))
-        .route(
-            "/follows/{follower_type}/{follower_id}/{type}/{id}",
-            get(follow::get).put(follow::put).delete(follow::delete),
-        )
+/// The one edge between two resources.
+const EDGE: &str = "/api/v1/follows/{follower_type}/{follower_id}/{type}/{id}";
+
+/// Adds all of them.
+pub(super) fn reads(routes: Routes) -> Routes {
+    lists(routes)
+        .get("/api/v1/events/stream", stream::get, stream::doc())
+        .get("/api/v1/events/count", count::get, count::doc())
+        .get("/api/v1/events/facets", facets::get, facets::doc())
+        .get("/api/v1/events/histogram", histogram::get, histogram::doc())
+        .post("/api/v1/queries:parse", parse::post, parse::doc())
+        .get("/api/v1/events/{id}", event::get, event::doc())
+        .get("/api/v1/events/{id}/context", event_context::get, event_context::doc())
+        .get("/api/v1/events/{id}/diff", event_diff::get, event_diff::doc())
+        .get("/api/v1/objects/{type}/{id}/state", object::state, object::state_doc())
+        .get("/api/v1/objects/{type}/{id}/diff", object::diff, object::diff_doc())
+        .get("/api/v1/feeds/{type}/{id}", feeds::get, feeds::doc("readFeed"))
+        .get("/api/v1/follows", follows::get, follows::doc())
+        .get(EDGE, follow::get, follow::get_doc())
+        .put(EDGE, follow::put, follow::put_doc())
+        .delete(EDGE, follow::delete, follow::delete_doc())
 }
 
 /// Lists of actions, each also with an end that names a format, for those who cannot send `Accept`. A feed has its
 /// actions at `/events` too: behind an id, `.atom` could be a part of it.
-fn lists() -> Router<AppState> {
-    let lists: [(&str, MethodRouter<AppState>); 8] = [
-        ("/events", get(events::get)),
-        ("/objects/{type}/{id}/events", get(streams::of_object)),
-        ("/actors/{type}/{id}/events", get(streams::of_actor)),
-        ("/targets/{type}/{id}/events", get(streams::of_target)),
-        ("/any/{type}/{id}/events", get(streams::in_any_role)),
-        ("/types/{type}/events", get(types::get)),
-        ("/runs/{id}/events", get(runs::get)),
-        ("/feeds/{type}/{id}/events", get(feeds::get)),
-    ];
-    let suffixes = Format::ALL.map(Format::suffix).into_iter().chain(["jsonl"]);
-    let mut router = Router::new();
-    for (path, list) in lists {
-        for suffix in suffixes.clone() {
-            router = router.route(&format!("{path}.{suffix}"), list.clone());
-        }
-        router = router.route(path, list);
-    }
-    router
+fn lists(routes: Routes) -> Routes {
+    routes
+        .list("/api/v1/events", events::get, events::doc)
+        .list("/api/v1/objects/{type}/{id}/events", streams::of_object, streams::object_doc)
+        .list("/api/v1/actors/{type}/{id}/events", streams::of_actor, streams::actor_doc)
+        .list("/api/v1/targets/{type}/{id}/events", streams::of_target, streams::target_doc)
+        .list("/api/v1/any/{type}/{id}/events", streams::in_any_role, streams::any_doc)
+        .list("/api/v1/types/{type}/events", types::get, types::doc)
+        .list("/api/v1/runs/{id}/events", runs::get, runs::doc)
+        .list("/api/v1/feeds/{type}/{id}/events", feeds::get, || feeds::doc("readFeedEvents"))
 }

@@ -2,8 +2,9 @@
 
 use super::problem::{Fault, Problem};
 use super::status::Kind;
-use crate::access;
+use crate::access::{self, KeyError};
 use crate::import;
+use crate::store::AppendError;
 
 /// Why an action is not taken.
 #[derive(Debug)]
@@ -53,6 +54,33 @@ impl From<import::Problem> for Refusal {
             }
             _ => fault,
         })
+    }
+}
+
+/// Why a key is not made, listed or revoked.
+pub(super) fn of_key(error: KeyError) -> Problem {
+    let worth = |pointer: &str, error: &KeyError| {
+        let fault = Fault::pointer(pointer, "exceeds-credential", error.to_string());
+        Problem::fault(Kind::Worth, fault)
+    };
+    match error {
+        KeyError::Invalid { field, .. } => {
+            let pointer = match field {
+                "name" => "/name",
+                "list of scopes" => "/scopes",
+                "list of labels" => "/labels",
+                "end" => "/expires_at",
+                _ => "/actor",
+            };
+            let fault = Fault::pointer(pointer, "invalid-value", error.to_string());
+            Problem::fault(Kind::Body, fault)
+        }
+        KeyError::Scope(_) => worth("/scopes", &error),
+        KeyError::Sight => worth("/labels", &error),
+        KeyError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
+        KeyError::Database { source, .. }
+        | KeyError::Record(AppendError::Database { source, .. }) => source.into(),
+        error => Problem::internal(&error),
     }
 }
 

@@ -4,11 +4,10 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
@@ -16,6 +15,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::finish::finish;
 use super::problem::Problem;
 use super::reads::reads;
+use super::routes::Routes;
 use super::state::AppState;
 use super::status::Kind;
 use super::{api, meta};
@@ -26,14 +26,7 @@ const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// The API on a state. Each request must have a `ConnectInfo<SocketAddr>` among its extensions.
 pub fn router(state: AppState) -> Router {
-    let paths = Router::new()
-        .nest("/api/v1", api_paths())
-        .route("/healthz", get(meta::healthz::get))
-        .route("/readyz", get(meta::readyz::get))
-        .route("/metrics", get(meta::metrics::get))
-        .route("/version", get(meta::version::get))
-        .route("/docs/problems", get(meta::problems::list))
-        .route("/docs/problems/{slug}", get(meta::problems::get));
+    let (paths, document) = routes().finish(state.base_path());
     let paths = match state.base_path().as_str() {
         "" => paths,
         base => Router::new().nest(base, paths),
@@ -45,6 +38,7 @@ pub fn router(state: AppState) -> Router {
     paths
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(Extension(document))
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
         .layer(from_fn(in_time))
@@ -54,14 +48,25 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// What is below `/api/v1`.
-fn api_paths() -> Router<AppState> {
-    Router::new()
-        .route("/events", post(api::append::post))
-        .route("/events:batch", post(api::batch::post))
-        .route("/events:validate", post(api::validate::post))
-        .route("/whoami", get(api::whoami::get))
-        .merge(reads())
+/// All of them.
+fn routes() -> Routes {
+    use api::{append, batch, keys, validate, whoami};
+    use meta::{healthz, metrics, openapi, problems, readyz, version};
+    reads(Routes::default())
+        .post("/api/v1/events", append::post, append::doc())
+        .post("/api/v1/events:batch", batch::post, batch::doc())
+        .post("/api/v1/events:validate", validate::post, validate::doc())
+        .get("/api/v1/keys", keys::list::get, keys::list::doc())
+        .post("/api/v1/keys", keys::create::post, keys::create::doc())
+        .delete("/api/v1/keys/{id}", keys::revoke::delete, keys::revoke::doc())
+        .get("/api/v1/whoami", whoami::get, whoami::doc())
+        .get("/healthz", healthz::get, healthz::doc())
+        .get("/readyz", readyz::get, readyz::doc())
+        .get("/metrics", metrics::get, metrics::doc())
+        .get("/version", version::get, version::doc())
+        .get("/openapi.json", openapi::get, openapi::doc())
+        .get("/docs/problems", problems::list, problems::list_doc())
+        .get("/docs/problems/{slug}", problems::get, problems::doc())
 }
 
 async fn unknown_path() -> Problem {
@@ -91,6 +96,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::routing::get;
     use tower::ServiceExt;
 
     use super::*;

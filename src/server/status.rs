@@ -65,6 +65,9 @@ kinds! {
     NotYours "identity-mismatch" FORBIDDEN "The request contradicts its credential"
         "The tenant, and for some credentials also the actor, come from the credential. A header or field that names another \
          one is refused, not overruled: leave it out, or use the other one's credential.",
+    Worth "exceeds-credential" FORBIDDEN "The key would be worth more than the one that makes it"
+        "Nobody gives what they do not have: a new key has scopes, and sees labels, that its maker's has. `errors` names what \
+         goes beyond.",
     UnknownPath "unknown-path" NOT_FOUND "There is nothing at this path"
         "No operation has this path. Look for a slip, and for the base path of the server.",
     NotFound "not-found" NOT_FOUND "It does not exist, or you may not see it"
@@ -145,6 +148,8 @@ impl From<Failure> for Problem {
     }
 }
 
+/// What is answered where nothing is wrong.
+pub(super) const OK: StatusCode = StatusCode::OK;
 /// What a new thing is answered with.
 pub(super) const CREATED: StatusCode = StatusCode::CREATED;
 /// What is answered where there is nothing to say.

@@ -5,8 +5,11 @@ mod batch;
 #[cfg(feature = "cli")]
 mod clients;
 mod cloudevents;
+mod fuzz;
+mod keys;
 mod limits;
 mod meta;
+mod openapi;
 #[cfg(feature = "cli")]
 mod process;
 mod read;

@@ -8,15 +8,21 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use futures_util::future::join_all;
 
+use crate::access::Scope;
 use crate::action::NewAction;
+use crate::action::form::Given;
 use crate::server::admit::Sender;
-use crate::server::entries::{Entry, JSON, MANY, NDJSON, Place, many};
+use crate::server::cloudevent::Event;
+use crate::server::entries::{BATCH, Entry, JSON, MANY, NDJSON, Place, many};
+use crate::server::openapi::text::boolean;
+use crate::server::openapi::{Doc, Media, Tag, examples};
 use crate::server::problem::Fault;
 use crate::server::refusal::Refusal;
 use crate::server::results::{Fate, Item, Results};
+use crate::server::status::OK;
 use crate::server::{AppState, Appends, Kind, Pairs, Parameters, Payload, Problem, Query};
-use crate::server::{acceptable, content_type};
-use crate::store::{AppendError, Failure, Receipt, WriteError, Writer};
+use crate::server::{BODY_LEN_MAX, acceptable, content_type};
+use crate::store::{AppendError, BATCH_LEN_MAX, Failure, Receipt, WriteError, Writer};
 
 /// What the URL may say.
 #[derive(Debug)]
@@ -38,6 +44,42 @@ impl Parameters for BatchQuery {
     fn read(pairs: &mut Pairs) -> Self {
         Self { atomicity: if pairs.flag("atomic") { Atomicity::Whole } else { Atomicity::Each } }
     }
+}
+
+pub(crate) fn doc() -> Doc {
+    Doc::new(Tag::Events, "appendEvents", "Append many actions")
+        .text(format!(
+            "Up to {BATCH_LEN_MAX} actions in {BODY_LEN_MAX} bytes, unpacked. Each is stored or refused by itself, and the answer \
+             says of each what became of it, in the order given; it is 200 also where some, or all, were refused. With \
+             `atomic=true` all are stored or none, and where one cannot be the answer is 422, or 409 where its id is another's."
+        ))
+        .scope(Scope::EventsWrite)
+        .query("atomic", "All of them or none.", boolean().default(Some(false.into())))
+        .reads(many_media())
+        .answers(OK, "What became of each.", results_media("created"))
+        .problems([Kind::Conflict, Kind::Refused, Kind::NotAcceptable])
+}
+
+/// Bodies that are many actions.
+pub(super) fn many_media() -> [Media; 3] {
+    let two = serde_json::json!([examples::least(), examples::whole()]);
+    let events = serde_json::json!([examples::event()]);
+    let lines = format!("{}\n{}\n", examples::least(), examples::whole());
+    [
+        Media::list::<Given>(JSON, Some(BATCH_LEN_MAX)).example("two", two),
+        Media::text(NDJSON, "One `NewAction` a line. Empty lines are skipped.")
+            .example("two", lines.into()),
+        Media::list::<Event>(BATCH, Some(BATCH_LEN_MAX)).example("one", events),
+    ]
+}
+
+/// What became of them.
+pub(super) fn results_media(word: &'static str) -> [Media; 2] {
+    let (document, lines) = Results::examples(word);
+    [
+        Media::json::<Results>(document),
+        Media::text(NDJSON, "One element of `items` a line.").example("two", lines.into()),
+    ]
 }
 
 pub(crate) async fn post(

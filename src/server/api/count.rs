@@ -1,10 +1,14 @@
 //! `GET /events/count`: how many actions a search finds, up to a cap or exactly.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::quote;
 use crate::search::COUNT_MAX;
+use crate::server::openapi::text::word;
+use crate::server::openapi::{Doc, Media};
 use crate::server::read::{Reading, Window};
+use crate::server::status::OK;
 use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
 
 /// Results that are counted where it is not asked for all: what a page can say without a pause.
@@ -37,11 +41,21 @@ impl Parameters for CountQuery {
 }
 
 /// How many there are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Count)]
 pub(crate) struct CountForm {
+    /// How many.
     count: usize,
     /// Whether there are more than were counted.
     capped: bool,
+}
+
+pub(crate) fn doc() -> Doc {
+    let mode = word(["capped", "exact"]).default(Some("capped".into()));
+    let some = serde_json::json!({"count": 42, "capped": false});
+    Window::doc("countEvents", "How many actions a search finds")
+        .query("mode", format!("`capped` counts up to {CAP}, `exact` up to {COUNT_MAX}."), mode)
+        .answers(OK, "How many.", [Media::json::<CountForm>(some)])
 }
 
 pub(crate) async fn get(

@@ -9,15 +9,37 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::access::Scope;
+use crate::action::Action;
 use crate::format::Format;
+use crate::server::openapi::text::action_id;
+use crate::server::openapi::{CACHE_CONTROL as CACHING, Doc, ETAG as TAGGED, Media, Tag, examples};
 use crate::server::path::ActionPath;
 use crate::server::read::Reading;
 use crate::server::reply::NotModified;
-use crate::server::{JsonReply, Problem, Query};
+use crate::server::status::{NOT_MODIFIED, OK};
+use crate::server::{JsonReply, Kind, Problem, Query};
 
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+pub(crate) fn doc() -> Doc {
+    let if_none_match = ObjectBuilder::new().schema_type(Type::String);
+    Doc::new(Tag::Events, "getEvent", "Read one action")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .path("id", "The action's id.", action_id())
+        .header("If-None-Match", "The `ETag` of what the client has.", if_none_match)
+        .answers_with(
+            OK,
+            "The action.",
+            &[TAGGED, CACHING],
+            [Media::json::<Action>(examples::stored())],
+        )
+        .answers_with(NOT_MODIFIED, "The client has it.", &[TAGGED, CACHING], [])
+        .problems([Kind::NotFound, Kind::NotAcceptable])
+}
 
 pub(crate) async fn get(
     reading: Reading,

@@ -2,14 +2,18 @@
 
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Scope;
 use crate::action::Action;
 use crate::error::quote;
 use crate::format::Format;
+use crate::server::openapi::text::{action_id, number, word};
+use crate::server::openapi::{Doc, Media, Tag, examples};
 use crate::server::path::ActionPath;
 use crate::server::read::{Reading, parameter};
-use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
+use crate::server::status::OK;
+use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{Cursor, QueryError, Reader, StreamQuery};
 
 /// Actions on each side where nothing else is asked for, and at most.
@@ -58,11 +62,25 @@ impl Parameters for ContextQuery {
 }
 
 /// The action and those around it, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Context)]
 struct ContextForm {
     newer: Vec<Action>,
     event: Action,
     older: Vec<Action>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let example = serde_json::json!({"newer": [], "event": examples::stored(), "older": []});
+    let by = word([By::Object, By::Actor, By::All].map(By::as_str));
+    Doc::new(Tag::Events, "getEventContext", "What happened right before and after an action")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .path("id", "The action's id.", action_id())
+        .query("by", "Actions of the same object or actor, or all.", by.default(Some("all".into())))
+        .query("n", "How many on each side.", number(1, LEN_MAX).default(Some(LEN.into())))
+        .answers(OK, "The action and those around it.", [Media::json::<ContextForm>(example)])
+        .problems([Kind::NotFound, Kind::NotAcceptable])
 }
 
 pub(crate) async fn get(

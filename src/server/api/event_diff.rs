@@ -11,14 +11,18 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Scope;
 use crate::action::{Action, ActionId};
 use crate::error::{quote, visible};
 use crate::json::Json;
+use crate::server::openapi::text::{action_id, word};
+use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::path::ActionPath;
 use crate::server::read::Reading;
-use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
+use crate::server::status::OK;
+use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 
 const PATCH: HeaderValue = HeaderValue::from_static("application/json-patch+json");
 const LINES: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -57,25 +61,50 @@ impl Parameters for Form {
 /// Old and new values by field, to their last digit.
 type Changes = BTreeMap<String, (Json, Json)>;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Changes)]
 struct FieldsForm {
     event: ActionId,
     fields: BTreeMap<String, PairForm>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Change)]
 struct PairForm {
     old: Json,
     new: Json,
 }
 
 /// An operation of RFC 6902.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PatchOperation)]
 struct Operation {
     op: &'static str,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Json>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let fields = serde_json::json!({
+        "event": "019aa1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b",
+        "fields": {"status": {"old": "open", "new": "closed"}},
+    });
+    let patch = serde_json::json!([{"op": "replace", "path": "/status", "value": "closed"}]);
+    let lines = "--- issue:70\n+++ issue:70\n-status: \"open\"\n+status: \"closed\"\n";
+    let forms = word([Form::Fields, Form::Patch, Form::Unified].map(Form::as_str));
+    let media = [
+        Media::json::<FieldsForm>(fields),
+        Media::list::<Operation>("application/json-patch+json", None).example("one", patch),
+        Media::text("text/plain", "Lines for people.").example("one", lines.into()),
+    ];
+    Doc::new(Tag::Events, "getEventDiff", "What an action changed")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .path("id", "The action's id.", action_id())
+        .query("format", "In which form.", forms.default(Some("fields".into())))
+        .answers(OK, "Pairs of values, a JSON Patch (RFC 6902), or lines.", media)
+        .problems([Kind::NotFound])
 }
 
 pub(crate) async fn get(

@@ -2,8 +2,13 @@
 
 use axum::response::Response;
 
+use crate::server::openapi::Doc;
 use crate::server::read::{Listing, Reading, Subject};
 use crate::server::{Problem, Query};
+
+pub(crate) fn doc() -> Doc {
+    Listing::doc("listEvents", "List or search the actions of the tenant")
+}
 
 pub(crate) async fn get(
     reading: Reading,

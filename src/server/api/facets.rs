@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::quote;
 use crate::search::{FACET_ROWS_MAX, FACET_TOP_MAX};
+use crate::server::openapi::{Doc, Media, text};
 use crate::server::read::{Reading, Window};
+use crate::server::status::OK;
 use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
 use crate::stream::Facet;
 
@@ -55,20 +58,43 @@ fn number(pairs: &mut Pairs, name: &str, max: usize) -> Option<usize> {
 }
 
 /// The values of each facet, and of how many results.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Facets)]
 pub(crate) struct FacetsForm {
     count: usize,
     /// Whether there are more results than were looked at, which are the newest.
     capped: bool,
+    #[schema(value_type = BTreeMap<String, Vec<ValueForm>>)]
     facets: BTreeMap<&'static str, Vec<ValueForm>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FacetValue)]
 struct ValueForm {
     value: String,
     /// What a resource was called last.
+    #[schema(required)]
     name: Option<String>,
     count: i64,
+}
+
+pub(crate) fn doc() -> Doc {
+    let found = serde_json::json!({
+        "count": 42,
+        "capped": false,
+        "facets": {"verb": [{"value": "close", "name": null, "count": 40}]},
+    });
+    let top = text::number(1, FACET_TOP_MAX).default(Some(TOP.into()));
+    let cap = text::number(1, FACET_ROWS_MAX).default(Some(CAP.into()));
+    Window::doc("countFacets", "The most common values among what a search finds")
+        .query(
+            "keys",
+            "Which, with commas between; else all.",
+            text::words(Facet::ALL.iter().map(|it| it.as_str())),
+        )
+        .query("top", "Values of each.", top)
+        .query("cap", "Results that are looked at, the newest.", cap)
+        .answers(OK, "The values.", [Media::json::<FacetsForm>(found)])
 }
 
 pub(crate) async fn get(

@@ -2,9 +2,18 @@
 
 use axum::response::Response;
 
+use crate::server::openapi::text::{boolean, flag};
+use crate::server::openapi::{Doc, Tag};
 use crate::server::path::ResourcePath;
-use crate::server::read::{FeedListing, Reading, Subject};
+use crate::server::read::{FeedListing, Listing, Reading, Subject};
 use crate::server::{Problem, Query};
+
+pub(crate) fn doc(id: &'static str) -> Doc {
+    Listing::common_doc(Tag::Feeds, id, "What those did whom somebody follows")
+        .resource()
+        .query("flag", "Only follows of this kind.", flag())
+        .query("self", "With the follower's own actions.", boolean())
+}
 
 pub(crate) async fn get(
     reading: Reading,

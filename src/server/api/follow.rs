@@ -5,16 +5,20 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::{Read, Scope};
 use crate::context::Context;
 use crate::error::quote;
 use crate::format::Format;
 use crate::resource::{Named, ResourceRef};
-use crate::server::edge::EdgeForm;
+use crate::server::edge::{self, EdgeForm};
+use crate::server::openapi::text::{flag, resource_id, resource_type, words};
+use crate::server::openapi::{Doc, LOCATION, Media, Tag};
 use crate::server::path::resource;
 use crate::server::read::{Reading, parameter};
 use crate::server::reply::NoContent;
+use crate::server::status::{CREATED, NO_CONTENT, OK};
 use crate::server::{AppState, Created, JsonReply, Kind, Pairs, Parameters, Path, Problem, Query};
 use crate::store::{AppendError, failed};
 use crate::stream::Role;
@@ -48,7 +52,7 @@ impl Parameters for FlagQuery {
     const NAMES: &'static [&'static str] = &["flag"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        Self { flag: pairs.take("flag").unwrap_or_default() }
+        Self { flag: edge::flag(pairs) }
     }
 }
 
@@ -70,19 +74,62 @@ impl Parameters for PutQuery {
             };
             text.split(',').map(role).collect::<Result<Vec<_>, _>>()
         });
-        let flag = pairs.take("flag").unwrap_or_default();
+        let flag = edge::flag(pairs);
         Self { flag, roles: roles.unwrap_or_else(|| vec![Role::Actor]) }
     }
 }
 
 /// Whether there is an edge.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IsFollowing)]
 struct Answer {
     follower: ResourceRef,
     followed: ResourceRef,
     /// Null for any kind.
+    #[schema(required)]
     flag: Option<String>,
     is_following: bool,
+}
+
+/// What all three have in common.
+fn edge(id: &'static str, summary: &'static str, scope: Scope) -> Doc {
+    Doc::new(Tag::Feeds, id, summary)
+        .scope(scope)
+        .in_tenant()
+        .path("follower_type", "The type of who follows.", resource_type())
+        .path("follower_id", "Their id, percent-encoded.", resource_id())
+        .path("type", "The type of what is followed.", resource_type())
+        .path("id", "Its id, percent-encoded.", resource_id())
+        .query("flag", "Of which kind; without it, any.", flag())
+}
+
+pub(crate) fn get_doc() -> Doc {
+    let is = serde_json::json!({
+        "follower": {"type": "user", "id": "ann"},
+        "followed": {"type": "issue", "id": "70"},
+        "flag": null,
+        "is_following": true,
+    });
+    edge("isFollowing", "Whether somebody follows something", Scope::EventsRead)
+        .answers(OK, "Whether they do.", [Media::json::<Answer>(is)])
+        .problems([Kind::NotAcceptable])
+}
+
+pub(crate) fn put_doc() -> Doc {
+    let reply = || [Media::json::<EdgeForm>(EdgeForm::example())];
+    edge("follow", "Follow something", Scope::EventsWrite)
+        .text("For oneself `events:write` is enough; for others `feeds:manage` is needed. It can be sent again.")
+        .or(Scope::FeedsManage)
+        .query("roles", "In which roles its actions are in the feed.", words(Role::ALL.map(Role::as_str)))
+        .answers_with(CREATED, "It is followed now.", &[LOCATION], reply())
+        .answers(OK, "It was followed before.", reply())
+}
+
+pub(crate) fn delete_doc() -> Doc {
+    edge("unfollow", "Follow something no more", Scope::EventsWrite)
+        .text("For oneself `events:write` is enough; for others `feeds:manage` is needed. It can be sent again.")
+        .or(Scope::FeedsManage)
+        .answers(NO_CONTENT, "It is not followed now.", [])
 }
 
 pub(crate) async fn get(

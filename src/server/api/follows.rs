@@ -3,15 +3,19 @@
 use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::{Read, Scope};
 use crate::error::quote;
 use crate::format::{Format, Links};
 use crate::resource::{ResourceRef, ResourceType};
-use crate::server::edge::EdgeForm;
+use crate::server::edge::{self, EdgeForm};
+use crate::server::openapi::text::{flag, number, opaque, reference, word_like};
+use crate::server::openapi::{Doc, LINK as LINKED, Media, Tag};
 use crate::server::read::{Reading, link, parameter};
-use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
+use crate::server::status::OK;
+use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{FollowQuery, PAGE_LEN_MAX};
 
 /// Edges of a page where nothing else is asked for.
@@ -44,7 +48,7 @@ impl Parameters for FollowsQuery {
         Self {
             follower: pairs.parse("follower"),
             followed: pairs.parse("followed"),
-            flag: pairs.take("flag").unwrap_or_default(),
+            flag: edge::flag(pairs),
             types: types.unwrap_or_default(),
             limit: limit.unwrap_or(PAGE_LEN),
             cursor: pairs.take("cursor"),
@@ -53,10 +57,31 @@ impl Parameters for FollowsQuery {
 }
 
 /// A page of edges.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Edges)]
 struct EdgesForm {
     items: Vec<EdgeForm>,
+    /// The URL of the next page.
+    #[schema(required)]
     next: Option<String>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let edges = serde_json::json!({"items": [EdgeForm::example()], "next": null});
+    let types = word_like(r"^[A-Za-z0-9_.\-]{1,63}(,[A-Za-z0-9_.\-]{1,63})*$");
+    let limit = number(1, PAGE_LEN_MAX).default(Some(PAGE_LEN.into()));
+    Doc::new(Tag::Feeds, "listFollows", "What somebody follows, or who follows something")
+        .text("One of `follower` and `followed` is required.")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .query("follower", "Whose follows, `TYPE:ID`.", reference())
+        .query("followed", "Whose followers, `TYPE:ID`.", reference())
+        .query("flag", "Only those of this kind.", flag())
+        .query("type", "Only resources of these types, with commas between.", types)
+        .query("limit", "How many.", limit)
+        .query("cursor", "Of `next`.", opaque())
+        .answers_with(OK, "A page of edges.", &[LINKED], [Media::json::<EdgesForm>(edges)])
+        .problems([Kind::NotAcceptable])
 }
 
 pub(crate) async fn get(

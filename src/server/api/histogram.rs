@@ -1,11 +1,15 @@
 //! `GET /events/histogram`: when the actions that a search finds happened.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::action::form::time;
 use crate::error::quote;
 use crate::search::{Split, SplitBar, Zone};
+use crate::server::openapi::text::{opaque, word};
+use crate::server::openapi::{Doc, Media};
 use crate::server::read::{Reading, Window};
+use crate::server::status::OK;
 use crate::server::{JsonReply, Pairs, Parameters, Problem, Query};
 use crate::stream::Period;
 
@@ -49,15 +53,18 @@ fn period(text: &str) -> Result<Option<Period>, String> {
 }
 
 /// Bars, oldest first; periods without a result have none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Histogram)]
 pub(crate) struct HistogramForm {
+    /// How long each period is.
     bucket: &'static str,
     bars: Vec<BarForm>,
     /// Whether older ones were left out.
     cut: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Bar)]
 struct BarForm {
     at: String,
     /// The outcome, verb or source, where bars are divided.
@@ -70,6 +77,20 @@ impl From<SplitBar> for BarForm {
     fn from(bar: SplitBar) -> Self {
         Self { at: time(bar.at), value: bar.value, count: bar.actions }
     }
+}
+
+pub(crate) fn doc() -> Doc {
+    let found = serde_json::json!({
+        "bucket": "day",
+        "bars": [{"at": "2026-11-20T00:00:00.000000Z", "count": 42}],
+        "cut": false,
+    });
+    let periods = ["auto"].into_iter().chain(Period::ALL.iter().map(|it| it.as_str()));
+    Window::doc("countHistogram", "When the actions that a search finds happened")
+        .query("bucket", "How long each period is.", word(periods).default(Some("auto".into())))
+        .query("tz", "The time zone of the periods, such as `Europe/Zurich`; else UTC.", opaque())
+        .query("by", "Bars divided by this.", word(["outcome", "verb", "source"]))
+        .answers(OK, "Bars, oldest first.", [Media::json::<HistogramForm>(found)])
 }
 
 pub(crate) async fn get(

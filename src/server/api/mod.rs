@@ -12,6 +12,7 @@ pub(super) mod feeds;
 pub(super) mod follow;
 pub(super) mod follows;
 pub(super) mod histogram;
+pub(super) mod keys;
 pub(super) mod object;
 pub(super) mod parse;
 pub(super) mod runs;

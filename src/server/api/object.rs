@@ -9,8 +9,11 @@ use crate::action::form::time;
 use crate::format::Format;
 use crate::resource::ResourceRef;
 use crate::search::when::When;
+use crate::server::openapi::text::when;
+use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::path::ResourcePath;
 use crate::server::read::{Reading, parameter};
+use crate::server::status::OK;
 use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{History, HistoryError, Moment, Reader};
 
@@ -65,6 +68,35 @@ impl Parameters for RangeQuery {
     fn read(pairs: &mut Pairs) -> Self {
         Self { from: pairs.read("from", Place::read), to: pairs.read("to", Place::read) }
     }
+}
+
+pub(crate) fn state_doc() -> Doc {
+    Doc::new(Tag::Events, "getObjectState", "What an object was at a time")
+        .text("By its actions, as far as the reader may see them; the answer says how complete that is.")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .resource()
+        .query("at", "A time (`2h`, `2026-11-20`, RFC 3339), or an action's id for the moment after it; else now.", when())
+        .answers(OK, "The object.", [Media::object("application/json", "Its fields, each with the action that set it.")])
+        .problems([Kind::NotFound, Kind::NotAcceptable])
+}
+
+pub(crate) fn diff_doc() -> Doc {
+    Doc::new(Tag::Events, "getObjectDiff", "What is different between two moments of an object")
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .resource()
+        .query("from", "As `at` of the state; else the beginning.", when())
+        .query("to", "As `at` of the state; else now.", when())
+        .answers(
+            OK,
+            "The difference.",
+            [Media::object(
+                "application/json",
+                "Fields that are different, and the actions in between.",
+            )],
+        )
+        .problems([Kind::NotFound, Kind::NotAcceptable])
 }
 
 pub(crate) async fn state(

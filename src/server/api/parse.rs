@@ -2,25 +2,47 @@
 
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::access::Scope;
+use crate::json::Json;
 use crate::search::{Node, Query as Search};
+use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::read::{Reading, search_faults};
+use crate::server::status::OK;
 use crate::server::{Fault, JsonReply, Kind, Payload, Problem, Query, content_type};
 
 /// A search.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GivenQuery)]
 struct Given {
     q: String,
 }
 
 /// How it was understood.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnderstoodQuery)]
 struct Understood<'a> {
+    /// The search, normalised.
     query: String,
+    /// What finds it.
+    #[schema(value_type = Vec<String>)]
     indexes: Vec<&'static str>,
+    /// Its tree.
+    #[schema(value_type = Json)]
     tree: &'a Node,
+}
+
+pub(crate) fn doc() -> Doc {
+    let given = serde_json::json!({"q": "verb:close actor:user:42"});
+    let media = Media::json::<Understood<'_>>(
+        serde_json::json!({"query": "verb:close", "indexes": [], "tree": {}}),
+    );
+    Doc::new(Tag::Events, "parseQuery", "What a search means, without running it")
+        .scope(Scope::EventsRead)
+        .reads([Media::json::<Given>(given)])
+        .answers(OK, "How it was understood.", [media])
 }
 
 pub(crate) async fn post(

@@ -4,8 +4,15 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use crate::error::quote;
+use crate::server::openapi::Doc;
+use crate::server::openapi::text::{text, uuid};
 use crate::server::read::{Listing, Reading, Subject};
 use crate::server::{Kind, Path, Problem, Query};
+
+pub(crate) fn doc() -> Doc {
+    let id = text(36).format(Some(uuid()));
+    Listing::doc("listRunEvents", "What a run or bulk operation did").path("id", "The run.", id)
+}
 
 pub(crate) async fn get(
     reading: Reading,

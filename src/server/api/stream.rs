@@ -25,13 +25,16 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::access::{Read, Scope};
 use crate::error::chain;
 use crate::live::{Event as News, Listener};
 use crate::log::Position;
 use crate::search::Query as Search;
+use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::read::{Open, Reading, Renewal, parameter, search};
+use crate::server::status::OK;
 use crate::server::{Fault, Kind, Pairs, Parameters, Problem, Query};
 
 /// The position of the last event that a client has.
@@ -53,6 +56,23 @@ impl Parameters for StreamParameters {
     fn read(pairs: &mut Pairs) -> Self {
         Self { q: search(pairs), after: pairs.take("after") }
     }
+}
+
+pub(crate) fn doc() -> Doc {
+    let position = || ObjectBuilder::new().schema_type(Type::String);
+    let text = "Server-Sent Events. `data` of each is an `Action`, `id` its position.";
+    Doc::new(Tag::Events, "streamEvents", "Follow actions as they are committed")
+        .text(
+            "Server-Sent Events. Each has a position as its `id`; send the last one as `Last-Event-ID`, to any server of the \
+             database, and nothing is missed. `event: reset` says that a position says nothing any more: read anew what is shown. \
+             A comment comes where nothing happens.",
+        )
+        .scope(Scope::EventsRead)
+        .in_tenant()
+        .query("q", "Only what this search finds.", ObjectBuilder::new().schema_type(Type::String))
+        .query("after", "The position to go on behind; the header counts more.", position())
+        .header("Last-Event-ID", "The position to go on behind.", position())
+        .answers(OK, "Events, until the client goes.", [Media::text("text/event-stream", text)])
 }
 
 pub(crate) async fn get(

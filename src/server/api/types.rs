@@ -3,8 +3,17 @@
 use axum::response::Response;
 
 use crate::resource::ResourceType;
-use crate::server::read::{Reading, Subject, TypeListing};
+use crate::server::openapi::Doc;
+use crate::server::openapi::text::{resource_type, word};
+use crate::server::read::{Listing, Reading, Subject, TypeListing};
 use crate::server::{Kind, Path, Problem, Query};
+use crate::stream::Role;
+
+pub(crate) fn doc() -> Doc {
+    Listing::doc("listTypeEvents", "What resources of a type have to do with")
+        .path("type", "The type.", resource_type())
+        .query("role", "Only in this role.", word(Role::ALL.map(Role::as_str)))
+}
 
 pub(crate) async fn get(
     reading: Reading,

@@ -3,12 +3,35 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::batch::{format, parsed};
+use super::batch::{format, many_media, parsed, results_media};
+use crate::access::Scope;
+use crate::action::form::Given;
 use crate::server::admit::Sender;
-use crate::server::entries::{ANY, Entry, any};
+use crate::server::cloudevent::Event;
+use crate::server::entries::{ANY, Entry, JSON, STRUCTURED, any};
+use crate::server::openapi::{Doc, Media, Tag, examples};
 use crate::server::refusal::Refusal;
 use crate::server::results::{Fate, Item, Results};
-use crate::server::{AppState, Appends, Payload, Problem, Query, content_type};
+use crate::server::status::OK;
+use crate::server::{AppState, Appends, Kind, Payload, Problem, Query, content_type};
+
+pub(crate) fn doc() -> Doc {
+    let one = [
+        Media::of::<Given>(JSON).example("least", examples::least()),
+        Media::of::<Event>(STRUCTURED).example("event", examples::event()),
+    ];
+    // One action, or an array of them.
+    let [list, lines, events] = many_media();
+    let [one, event] = one;
+    Doc::new(Tag::Events, "validateEvents", "Check actions without storing them")
+        .text(
+            "The checks of appending. Whether an id is taken is not looked for. JSON may be one action or an array of them.",
+        )
+        .scope(Scope::EventsWrite)
+        .reads([one.or(list), lines, event, events])
+        .answers(OK, "What would become of each.", results_media("valid"))
+        .problems([Kind::NotAcceptable])
+}
 
 pub(crate) async fn post(
     Query(()): Query<()>,

@@ -1,26 +1,47 @@
 //! `GET /whoami`: what a credential is, for whoever holds it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::{Sight, Via};
-use crate::action::form::Party;
+use crate::action::form::{GivenParty, Party};
+use crate::server::openapi::{Doc, Media, Tag};
+use crate::server::status::OK;
 use crate::server::{Caller, JsonReply, Query};
 
 /// What a credential is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WhoAmI {
     /// The tenant; null for a credential of all tenants.
     tenant: Option<String>,
     /// Who: the actor of what a request itself is recorded as.
+    #[schema(value_type = GivenParty)]
     who: serde_json::Value,
     /// Whether `who` is the actor of all that is appended.
     is_actor: bool,
     /// What may be done.
+    #[schema(value_type = Vec<String>)]
     scopes: Vec<&'static str>,
     /// The labels of actions that are seen; null where all are.
     labels: Option<Vec<String>>,
     /// The part of the key that is no secret; null behind a proxy.
     key: Option<String>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let ann = serde_json::json!({
+        "tenant": "default",
+        "who": {"type": "user", "id": "ann", "name": "Ann"},
+        "is_actor": true,
+        "scopes": ["events:read", "events:write"],
+        "labels": ["public"],
+        "key": "4f0k2m9x7a1c",
+    });
+    Doc::new(Tag::Keys, "whoAmI", "What the credential is").known().answers(
+        OK,
+        "What it is.",
+        [Media::json::<WhoAmI>(ann)],
+    )
 }
 
 pub(crate) async fn get(Query(()): Query<()>, caller: Caller) -> JsonReply<WhoAmI> {

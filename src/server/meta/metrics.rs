@@ -7,10 +7,22 @@ use axum::response::{IntoResponse, Response};
 
 use crate::access::Scope;
 use crate::server::caller::is_local;
+use crate::server::openapi::{Doc, Media, Tag};
+use crate::server::status::OK;
 use crate::server::{AppState, Caller, Problem, Query};
 
+const MEDIA_TYPE: &str = "application/openmetrics-text";
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+pub(crate) fn doc() -> Doc {
+    let text = "The exposition format of OpenMetrics 1.0.";
+    let example = "# TYPE gesta_http_requests counter\n# EOF\n";
+    Doc::new(Tag::Meta, "metrics", "What is counted")
+        .text("For whoever asks from the server's own machine, where no header says that a proxy stands between; others need a key.")
+        .known_or_local(Scope::MetricsRead)
+        .answers(OK, "The metrics.", [Media::text(MEDIA_TYPE, text).example("none", example.into())])
+}
 
 pub(crate) async fn get(
     Query(()): Query<()>,

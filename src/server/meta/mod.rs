@@ -2,6 +2,7 @@
 
 pub(super) mod healthz;
 pub(super) mod metrics;
+pub(super) mod openapi;
 pub(super) mod problems;
 pub(super) mod readyz;
 pub(super) mod version;

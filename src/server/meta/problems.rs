@@ -6,15 +6,23 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::server::openapi::text::word;
+use crate::server::openapi::{Doc, Media, Tag};
+use crate::server::status::OK;
 use crate::server::{JsonReply, Kind, Path, Problem, Query};
 
 /// What a problem means.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Explanation {
+    /// What `type` ends with.
     slug: &'static str,
+    /// The status.
     status: u16,
+    /// The problem's title.
     title: &'static str,
+    /// What it means, and what to do.
     text: &'static str,
 }
 
@@ -23,6 +31,28 @@ impl From<Kind> for Explanation {
         let status = kind.status().as_u16();
         Self { slug: kind.slug(), status, title: kind.title(), text: kind.text() }
     }
+}
+
+pub(crate) fn doc() -> Doc {
+    let name = "What `type` ends with.";
+    let it = serde_json::json!(Explanation::from(Kind::UnknownPath));
+    Doc::new(Tag::Meta, "explainProblem", "What a problem means")
+        .text("Text for people; JSON where `Accept` asks for it.")
+        .path("slug", name, word(Kind::ALL.iter().map(|kind| kind.slug())))
+        .answers(OK, "What it means.", [Media::json::<Explanation>(it), text()])
+        .problems([Kind::UnknownPath])
+}
+
+pub(crate) fn list_doc() -> Doc {
+    let all = serde_json::json!([Explanation::from(Kind::UnknownPath)]);
+    let list = Media::list::<Explanation>("application/json", None).example("one", all);
+    Doc::new(Tag::Meta, "listProblems", "All problems")
+        .text("Text for people; JSON where `Accept` asks for it.")
+        .answers(OK, "One a line, or an array.", [list, text()])
+}
+
+fn text() -> Media {
+    Media::text("text/plain", "For people.")
 }
 
 pub(crate) async fn get(

@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::extract::State;
 use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
+use crate::server::openapi::{Doc, Media, Tag};
+use crate::server::status::OK;
 use crate::server::{AppState, JsonReply, Kind, Problem, Query};
 use crate::store::{MigrateError, MigrationStatus, migration_status};
 
@@ -13,11 +16,20 @@ use crate::store::{MigrateError, MigrationStatus, migration_status};
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// That it is ready.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
+    /// `ready`
     status: &'static str,
     /// The last migration of the schema.
     schema: Option<String>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let ready = serde_json::json!({"status": "ready", "schema": "0007_access"});
+    Doc::new(Tag::Meta, "readiness", "Whether it can serve requests")
+        .text("The database answers, and its schema is the one of this program.")
+        .answers(OK, "It is ready.", [Media::json::<Readiness>(ready)])
+        .problems([Kind::NotReady])
 }
 
 pub(crate) async fn get(

@@ -1,15 +1,23 @@
 //! What the parameters of an URL say about a list of actions.
 
 use chrono::{DateTime, Utc};
+use utoipa::openapi::schema::AnyOfBuilder;
 
 use super::wrong;
+use crate::access::Scope;
 use crate::action::form::time;
 use crate::error::quote;
 use crate::format::Format;
 use crate::format::csv::{Cells, Column, Mark, Sheet};
 use crate::search::when::When;
 use crate::search::{Node, Query};
-use crate::server::{Pairs, Parameters, Problem};
+use crate::server::edge;
+use crate::server::openapi::text::{
+    boolean, number, opaque, search_text, when, word, word_like, words,
+};
+use crate::server::openapi::{Doc, LINK, Tag, formats};
+use crate::server::status::OK;
+use crate::server::{Kind, Pairs, Parameters, Problem};
 use crate::stream::{PAGE_LEN_MAX, Role};
 
 /// Items of a page where nothing else is asked for.
@@ -89,7 +97,7 @@ impl Parameters for FeedListing {
         &["flag", "self", "verb", "since", "until", "limit", "cursor", "columns", "raw", "bom"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        let (flag, with_own) = (pairs.take("flag").unwrap_or_default(), pairs.flag("self"));
+        let (flag, with_own) = (edge::flag(pairs), pairs.flag("self"));
         Self(Listing { flag, with_own, ..common(pairs) })
     }
 }
@@ -109,7 +117,7 @@ pub(crate) fn search(pairs: &mut Pairs) -> Option<Query> {
 fn common(pairs: &mut Pairs) -> Listing {
     Listing {
         q: None,
-        verbs: words(pairs, "verb"),
+        verbs: comma_separated(pairs, "verb"),
         since: pairs.parse("since"),
         until: pairs.parse("until"),
         role: None,
@@ -122,7 +130,7 @@ fn common(pairs: &mut Pairs) -> Listing {
 }
 
 /// Words with commas between.
-fn words(pairs: &mut Pairs, name: &str) -> Vec<String> {
+fn comma_separated(pairs: &mut Pairs, name: &str) -> Vec<String> {
     let words = pairs.read(name, |text| {
         let words: Vec<_> = text.split(',').map(str::to_owned).collect();
         if words.iter().any(String::is_empty) {
@@ -154,6 +162,39 @@ fn table(pairs: &mut Pairs) -> Option<Table> {
 }
 
 impl Listing {
+    /// What the document says of a list.
+    pub(crate) fn doc(id: &'static str, summary: &'static str) -> Doc {
+        Self::common_doc(Tag::Events, id, summary).query(
+            "q",
+            "What is searched for, in the search language.",
+            search_text(),
+        )
+    }
+
+    /// The same without a search.
+    pub(crate) fn common_doc(tag: Tag, id: &'static str, summary: &'static str) -> Doc {
+        let all = AnyOfBuilder::new().item(number(1, PAGE_LEN_MAX)).item(word(["all"]));
+        Doc::new(tag, id, summary)
+            .text(format!(
+                "Newest first, {PAGE_LEN} a page where nothing else is asked for. `Accept` chooses the format. `limit=all` gives \
+                 everything at once, as {} or {}, to who has `events:export`.",
+                WHOLE[0], WHOLE[1]
+            ))
+            .scope(Scope::EventsRead)
+            .or(Scope::EventsExport)
+            .in_tenant()
+            .query("verb", "One of these verbs, with commas between.", word_like("^[^,]+(,[^,]+)*$"))
+            .query("since", "Not before: `2h`, `yesterday`, `2026-11`, RFC 3339.", when())
+            .query("until", "Before.", when())
+            .query("limit", "How many, or `all`.", all)
+            .query("cursor", "Of `next` or `prev`.", opaque())
+            .query("columns", "Of CSV, with commas between.", words(Column::ALL.iter().map(|it| it.as_str())))
+            .query("raw", "Of CSV: cells as they are, also those that a spreadsheet would run.", boolean())
+            .query("bom", "Of CSV: with a byte order mark.", boolean())
+            .answers_with(OK, "A page, or everything.", &[LINK], formats())
+            .problems([Kind::NotAcceptable])
+    }
+
     pub(super) fn since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.since.map(|when| when.at(now))
     }

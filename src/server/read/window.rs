@@ -9,7 +9,9 @@ use crate::action::form::time;
 use crate::format::Format;
 use crate::search::when::When;
 use crate::search::{Query, SearchQuery};
-use crate::server::{Pairs, Problem};
+use crate::server::openapi::text::{search_text, when as openapi_when};
+use crate::server::openapi::{Doc, Tag};
+use crate::server::{Kind, Pairs, Problem};
 use crate::stream::Reader;
 
 /// `q`, `since` and `until`.
@@ -21,6 +23,17 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// What the document says of an operation that counts.
+    pub(crate) fn doc(id: &'static str, summary: &'static str) -> Doc {
+        Doc::new(Tag::Events, id, summary)
+            .scope(Scope::EventsRead)
+            .in_tenant()
+            .query("q", "What is searched for, in the search language.", search_text())
+            .query("since", "Not before: `2h`, `yesterday`, `2026-11`, RFC 3339.", openapi_when())
+            .query("until", "Before.", openapi_when())
+            .problems([Kind::NotAcceptable])
+    }
+
     /// Takes them.
     pub(crate) fn read(pairs: &mut Pairs) -> Self {
         Self { q: search(pairs), since: pairs.parse("since"), until: pairs.parse("until") }
