@@ -172,6 +172,19 @@ impl Context {
             return None;
         }
         // Checked when it is appended: a NUL in a header must refuse the action there, not panic here.
-        serde_json::to_value(&self.circumstances).ok().map(Json::from)
+        Json::written(&self.circumstances).ok()
+    }
+
+    /// The same with the credential's key, as one object.
+    #[cfg(feature = "server")]
+    pub(crate) fn to_json_with_key(&self, key: Option<&str>) -> Option<Json> {
+        #[derive(Serialize)]
+        struct Seen<'a> {
+            #[serde(flatten)]
+            circumstances: &'a Circumstances,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            key: Option<&'a str>,
+        }
+        Json::written(&Seen { circumstances: &self.circumstances, key }).ok()
     }
 }

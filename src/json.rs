@@ -48,10 +48,18 @@ impl Json {
     /// # Errors
     /// As [`Json::parse`], and when the value's own `Serialize` fails.
     pub fn of(value: &impl Serialize) -> Result<Self, JsonError> {
-        let json =
-            Self(serde_json::value::to_raw_value(value).map_err(|error| JsonError::from(&error))?);
+        let json = Self::written(value)?;
         json.check()?;
         Ok(json)
+    }
+
+    /// The same, unchecked: whether `jsonb` can hold it is checked when it is appended.
+    ///
+    /// # Errors
+    /// When the value's own `Serialize` fails.
+    pub(crate) fn written(value: &impl Serialize) -> Result<Self, JsonError> {
+        let raw = serde_json::value::to_raw_value(value);
+        raw.map(Self).map_err(|error| JsonError::from(&error))
     }
 
     /// Text that is known to be JSON (null stands for the impossible); whether `jsonb` can hold it is checked when it is appended.
@@ -173,8 +181,8 @@ fn strip_position(text: &str) -> String {
 impl From<serde_json::Value> for Json {
     /// Exact for every `Value`; what `jsonb` cannot hold (a NUL in a string) is refused when it is appended.
     fn from(value: serde_json::Value) -> Self {
-        // `Value`'s Display is its JSON text, so this parses.
-        Self::from_text(value.to_string())
+        // The keys of a `Value` are strings, so it always serialises; null stands for the impossible.
+        Self::written(&value).unwrap_or_else(|_| Self(RawValue::NULL.to_owned()))
     }
 }
 

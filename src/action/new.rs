@@ -384,14 +384,16 @@ impl NewAction {
     }
 
     fn check_texts(&self) -> Result<(), InvalidAction> {
-        let name = |named: Option<&Named>| named.and_then(|named| named.name.clone());
+        fn name(named: Option<&Named>) -> Option<&str> {
+            named.and_then(|named| named.name.as_deref())
+        }
         for (field, text, max) in [
-            ("description", self.description.clone(), DESCRIPTION_LEN_MAX),
+            ("description", self.description.as_deref(), DESCRIPTION_LEN_MAX),
             ("actor.name", name(Some(&self.actor)), crate::resource::NAME_LEN_MAX),
             ("object.name", name(self.object.as_ref()), crate::resource::NAME_LEN_MAX),
             ("target.name", name(self.target.as_ref()), crate::resource::NAME_LEN_MAX),
         ] {
-            check_text(field, text.as_deref().unwrap_or_default(), max)?;
+            check_text(field, text.unwrap_or_default(), max)?;
         }
         self.audience.check()
     }

@@ -38,18 +38,15 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(caller: &Caller) -> Self {
         let identity = caller.identity();
-        let seen = caller.seen().to_json().map(|json| json.value());
-        let mut seen = match seen {
-            Some(Value::Object(seen)) => seen,
-            _ => serde_json::Map::new(),
+        let key = match &identity.via {
+            Via::Key(key) => Some(key.as_str()),
+            Via::Proxy => None,
         };
-        if let Via::Key(key) = &identity.via {
-            seen.insert("key".to_owned(), key.as_str().into());
-        }
+        let seen = caller.seen().to_json_with_key(key);
         Self {
             tenant: caller.tenant().cloned(),
             actor: identity.is_actor.then(|| identity.who.clone()),
-            seen: Json::from(Value::Object(seen)),
+            seen: seen.unwrap_or_else(|| Json::from(Value::Object(serde_json::Map::new()))),
         }
     }
 

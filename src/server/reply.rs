@@ -10,6 +10,8 @@ use super::problem::Problem;
 use super::status::{CREATED, NO_CONTENT, NOT_MODIFIED};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// About how many headers a response will have, for all of which there is room from the beginning.
+const HEADERS: usize = 12;
 
 /// A value as JSON.
 #[derive(Clone, Debug)]
@@ -53,6 +55,7 @@ impl<T: Serialize> IntoResponse for JsonReply<T> {
         match serde_json::to_vec(&self.0) {
             Ok(body) => {
                 let mut response = Response::new(Body::from(body));
+                response.headers_mut().reserve(HEADERS);
                 response.headers_mut().insert(CONTENT_TYPE, JSON);
                 response
             }

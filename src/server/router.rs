@@ -34,17 +34,20 @@ pub fn router(state: AppState) -> Router {
     let context = ContextLayer::new(|_| None)
         .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
         .trusted_proxies(ProxyHeader::XForwardedFor, state.settings().proxies.iter().copied());
-    // The last one is the outermost.
+    // The first one is the outermost. One layer of six, since the router boxes and clones each layer for each request.
+    let layers = (
+        context,
+        from_fn_with_state(state.clone(), finish),
+        CatchPanicLayer::custom(panicked),
+        from_fn(in_time),
+        CompressionLayer::new(),
+        RequestDecompressionLayer::new(),
+    );
     paths
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(document))
-        .layer(RequestDecompressionLayer::new())
-        .layer(CompressionLayer::new())
-        .layer(from_fn(in_time))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), finish))
-        .layer(context)
+        .layer(layers)
         .with_state(state)
 }
 

@@ -68,9 +68,9 @@ impl Running {
 
     /// Asks it to stop, and waits until it has.
     pub(super) async fn stop(self) {
-        self.stop.send(()).expect("it runs");
+        let asked = self.stop.send(());
         let ended = timeout(PATIENCE, self.task).await.expect("it stops").expect("no panic");
-        assert!(ended.is_ok(), "{ended:?}");
+        assert!(asked.is_ok() && ended.is_ok(), "{ended:?}");
         assert_eq!(self.news.borrow().last(), Some(&News::Stopped));
     }
 
