@@ -97,10 +97,12 @@ impl Doc {
         known.problems([Kind::Scope])
     }
 
-    /// The same for those who do not ask from the server's own machine.
+    /// The same for those who do not ask from the server's own machine; nothing of it is in a tenant.
     pub(crate) fn known_or_local(mut self, scope: Scope) -> Self {
-        self.operation = self.operation.security(SecurityRequirement::default());
-        self.scope(scope)
+        let keyed = SecurityRequirement::new(BEARER, [scope.as_str()]);
+        self.operation = self.operation.security(SecurityRequirement::default()).security(keyed);
+        self.is_limited = true;
+        self.problems([Kind::Unauthenticated, Kind::Scope, Kind::NotYours, Kind::Quota])
     }
 
     /// Or this scope instead.

@@ -38,7 +38,11 @@ impl Random {
     }
 }
 
-const PATHS: [&str; 34] = [
+const PATHS: [&str; 38] = [
+    "/api/v1/events/count",
+    "/api/v1/events/facets",
+    "/api/v1/events/histogram",
+    "/api/v1/queries:parse",
     "/api/v1/events",
     "/api/v1/events.csv",
     "/api/v1/events.atom",
