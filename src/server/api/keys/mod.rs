@@ -6,4 +6,5 @@ mod form;
 pub(crate) mod list;
 pub(crate) mod revoke;
 
+#[cfg(feature = "cli")]
 pub(crate) use form::KeyForm;
