@@ -5,7 +5,6 @@
 //! ([`form`]) is the same everywhere: command line, import, messages.
 
 pub mod form;
-#[cfg(any(feature = "nats", feature = "server"))]
 mod id;
 mod new;
 mod read;

@@ -210,6 +210,7 @@ impl Log {
         }
     }
 
+    #[cfg(feature = "nats")]
     pub(crate) fn own_tenant(&self) -> Option<&Tenant> {
         self.tenant.as_ref()
     }
