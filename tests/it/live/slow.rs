@@ -46,11 +46,15 @@ async fn listener_that_falls_out_of_the_ring_catches_up_and_the_others_notice_no
         let heard = take(listener, MANY - first).await;
         assert_eq!(objects(&heard), expected[first..]);
     }
-    let caught_up = live.status().catch_ups;
-    assert!(caught_up > 0);
-    append_all(&store, vec![did("last")]).await;
-    for listener in &mut slow[5..15] {
-        assert_eq!(objects(&take(listener, 1).await), ["last"]);
+    assert!(live.status().catch_ups > 0);
+    // Transactions of other databases cut ticks too: whoever stands between two of the ring's has to read once more.
+    let mut caught_up = 0;
+    for name in ["last", "very last"] {
+        caught_up = live.status().catch_ups;
+        append_all(&store, vec![did(name)]).await;
+        for listener in &mut slow[5..15] {
+            assert_eq!(objects(&take(listener, 1).await), [name]);
+        }
     }
     assert_eq!(live.status().catch_ups, caught_up, "they are back at the ring");
     check_log(&db).await;
