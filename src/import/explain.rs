@@ -1,12 +1,14 @@
 //! What is wrong with a JSON text, as a problem of one field.
 
-use serde::Deserialize;
-
 use super::Problem;
 use super::field::field_at;
 
 /// Reads a JSON text, which problems call `what`.
-pub(crate) fn read<'a, T: Deserialize<'a>>(what: &str, text: &'a [u8]) -> Result<T, Problem> {
+#[cfg(feature = "server")]
+pub(crate) fn read<'a, T: serde::Deserialize<'a>>(
+    what: &str,
+    text: &'a [u8],
+) -> Result<T, Problem> {
     let text = utf8(what, text)?;
     serde_json::from_str(text).map_err(|error| explain(what, text, &error))
 }
