@@ -69,9 +69,9 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use super::super::identity::Sight;
     use super::*;
     use crate::ResourceRef;
+    use crate::stream::Sight;
 
     fn entry(id: usize, asked_at: DateTime<Utc>, expires_at: Option<DateTime<Utc>>) -> Entry {
         let identity = Identity {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::error::quote;
 use crate::resource::{Named, Tenant};
 use crate::store::Store;
-use crate::stream::Reader;
+use crate::stream::{Reader, Sight};
 
 /// What a credential allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,15 +86,6 @@ impl FromStr for Scope {
     }
 }
 
-/// Which actions of its tenant somebody sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
-    /// Those whose audience has one of these labels.
-    Labels(Vec<String>),
-    /// All of them: an auditor.
-    Everything,
-}
-
 /// By what somebody is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Via {
@@ -134,10 +125,6 @@ impl Identity {
     /// the one that the request names.
     #[must_use]
     pub fn reader(&self, store: &Store, tenant: Tenant) -> Reader {
-        let reader = Reader::new(store, tenant);
-        match &self.sight {
-            Sight::Labels(labels) => reader.labels(labels.iter().cloned()),
-            Sight::Everything => reader.auditor(),
-        }
+        Reader::new(store, tenant).seeing(self.sight.clone())
     }
 }

@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, Utc};
 
 use super::error::KeyError;
-use super::identity::{Identity, Scope, Sight};
+use super::identity::{Identity, Scope};
 use crate::action::Audience;
 use crate::error::quote;
 use crate::resource::{Named, Resource, Tenant};
+use crate::stream::Sight;
 
 /// Bytes of a key's name: people read it in a list.
 pub const KEY_NAME_LEN_MAX: usize = 255;
@@ -35,7 +36,7 @@ impl NewKey {
             tenant: Some(Tenant::default()),
             name: name.into(),
             scopes: Vec::new(),
-            sight: Sight::Labels(vec!["public".to_owned()]),
+            sight: Sight::default(),
             who: who.to_named(),
             is_actor: false,
             quota: None,

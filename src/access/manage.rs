@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 
 use super::credential::{Credential, ID_LEN};
 use super::error::KeyError;
-use super::identity::{Identity, Sight};
+use super::identity::Identity;
 use super::key::{KeyInfo, NewKey};
 use super::keys::Keys;
 use super::row;
@@ -94,7 +94,7 @@ impl Keys {
         let info = insert(tx, &key, &credential, by).await?;
         let told = serde_json::json!({
             "scopes": info.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
-            "labels": match &info.sight { Sight::Labels(labels) => Some(labels), Sight::Everything => None },
+            "labels": info.sight.labels(),
             "actor": info.who.resource.to_string(),
             "is_actor": info.is_actor,
             "all_tenants": info.tenant.is_none(),
@@ -184,10 +184,7 @@ async fn insert(
     let what = "make a key";
     let tenant = key.tenant.as_ref().map(Tenant::as_str);
     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-    let labels = match &key.sight {
-        Sight::Labels(labels) => Some(labels),
-        Sight::Everything => None,
-    };
+    let labels = key.sight.labels();
     let rate = key.quota.map(|quota| i32::try_from(quota.get()).unwrap_or(i32::MAX));
     let hash = credential.hash();
     let params: [&(dyn ToSql + Sync); 13] = [

@@ -35,10 +35,11 @@ mod read;
 mod record;
 mod row;
 
+pub use crate::stream::Sight;
 pub use cache::REVOKED_WITHIN;
 pub use credential::{Credential, NoRandomness};
 pub use error::{AccessError, KeyError};
-pub use identity::{Identity, Scope, Sight, UnknownScope, Via};
+pub use identity::{Identity, Scope, UnknownScope, Via};
 pub use key::{KEY_NAME_LEN_MAX, KeyInfo, NewKey};
 pub use keys::Keys;
 pub use manage::LIST_LEN_MAX;

@@ -14,10 +14,11 @@ use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 use super::error::AccessError;
-use super::identity::{Identity, Scope, Sight, Via};
+use super::identity::{Identity, Scope, Via};
 use crate::error::quote;
 use crate::layer::Networks;
 use crate::resource::{Named, ResourceId, ResourceRef, ResourceType, Tenant};
+use crate::stream::Sight;
 
 /// Groups of one request; directories that put people into more send a part of them.
 pub const GROUPS_MAX: usize = 200;

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 
 use tokio_postgres::Row;
 
-use super::identity::{Identity, Scope, Sight, Via};
+use super::identity::{Identity, Scope, Via};
 use super::key::KeyInfo;
 use crate::resource::{Named, ResourceRef, Tenant};
 use crate::store::Failure;
+use crate::stream::Sight;
 
 /// What a key is worth. A scope that this program does not know, a later one's, allows nothing here.
 fn scopes(row: &Row) -> Vec<Scope> {

@@ -29,6 +29,6 @@ pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
 pub(crate) use query::conditions;
 pub(crate) use reader::Plan;
-pub use reader::{QueryError, Reader};
+pub use reader::{QueryError, Reader, Sight};
 pub(crate) use row::columns;
 pub use stats::{Facet, Period, StatsQuery};

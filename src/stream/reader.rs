@@ -91,13 +91,30 @@ impl Plan {
     }
 }
 
-/// What of a tenant's actions is visible.
+/// Which actions of a tenant somebody sees; what is `public` by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
-    /// Actions whose audience has one of these labels.
+pub enum Sight {
+    /// Those whose audience has one of these labels.
     Labels(Vec<String>),
-    /// Everything.
+    /// All of them: an auditor.
     Everything,
+}
+
+impl Sight {
+    /// The labels; none for somebody who sees everything.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[String]> {
+        match self {
+            Self::Labels(labels) => Some(labels),
+            Self::Everything => None,
+        }
+    }
+}
+
+impl Default for Sight {
+    fn default() -> Self {
+        Self::Labels(vec!["public".to_owned()])
+    }
 }
 
 /// Reads the streams of one tenant, as far as its labels allow. Cheap to clone.
@@ -112,8 +129,13 @@ impl Reader {
     /// A reader who sees what is `public`.
     #[must_use]
     pub fn new(store: &Store, tenant: Tenant) -> Self {
-        let sight = Sight::Labels(vec!["public".to_owned()]);
-        Self { store: store.clone(), tenant, sight }
+        Self { store: store.clone(), tenant, sight: Sight::default() }
+    }
+
+    /// Sees this.
+    #[must_use]
+    pub fn seeing(self, sight: Sight) -> Self {
+        Self { sight, ..self }
     }
 
     /// Sees what has one of these labels; `public` is not among them unless it is named.
@@ -148,11 +170,7 @@ impl Reader {
     pub fn sees(&self, action: &Action) -> bool {
         let is_in =
             |labels: &[String]| action.audience.0.iter().any(|label| labels.contains(label));
-        let admits = match &self.sight {
-            Sight::Labels(labels) => is_in(labels),
-            Sight::Everything => true,
-        };
-        admits && action.tenant == self.tenant
+        self.sight.labels().is_none_or(is_in) && action.tenant == self.tenant
     }
 
     /// Whether everything is seen, and else the labels: parameters of every query.

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::identity::Sight;
 use super::*;
+use crate::stream::Sight;
 use crate::{Resource as _, ResourceRef};
 
 fn quota(number: u32) -> NonZeroU32 {

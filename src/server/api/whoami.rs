@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Sight, Via};
+use crate::access::Via;
 use crate::action::form::{GivenParty, Party};
 use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::status::OK;
@@ -51,10 +51,7 @@ pub(crate) async fn get(Query(()): Query<()>, caller: Caller) -> JsonReply<WhoAm
         who: serde_json::json!(Party::from(&identity.who)),
         is_actor: identity.is_actor,
         scopes: identity.scopes.iter().map(|scope| scope.as_str()).collect(),
-        labels: match &identity.sight {
-            Sight::Labels(labels) => Some(labels.clone()),
-            Sight::Everything => None,
-        },
+        labels: identity.sight.labels().map(<[_]>::to_vec),
         key: match &identity.via {
             Via::Key(key) => Some(key.clone()),
             Via::Proxy => None,

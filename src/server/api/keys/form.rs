@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{KeyInfo, Sight};
+use crate::access::KeyInfo;
 use crate::action::form::time;
 use crate::resource::Tenant;
 
@@ -60,10 +60,7 @@ impl KeyForm {
             name: key.name.clone(),
             state: state(key, now),
             scopes: key.scopes.iter().map(|scope| scope.as_str()).collect(),
-            labels: match &key.sight {
-                Sight::Labels(labels) => Some(labels.clone()),
-                Sight::Everything => None,
-            },
+            labels: key.sight.labels().map(<[_]>::to_vec),
             actor: key.who.resource.to_string(),
             is_actor: key.is_actor,
             rate_per_minute: key.quota,
