@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use gesta::{ActionId, Context, NewAction, ResourceRef, Store, Writer};
-use support::{Bench, median};
+use support::{Bench, median, wanted};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -38,8 +38,6 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
     AS r (id, actor_type, actor_id, verb, object_type, object_id, target_type, target_id, occurred_at, data, names)";
 
 fn main() {
-    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|given| given == part);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let bench = Bench::start().await;

@@ -16,7 +16,7 @@ use gesta::session::{Selection, Written};
 use gesta::{Context, ResourceRef, Session, Store};
 use schema::Article;
 use serde_json::json;
-use support::{Bench, median};
+use support::{Bench, median, wanted};
 use tokio_postgres::Client;
 
 /// How often each figure is taken; the kinds take turns.
@@ -213,12 +213,6 @@ impl Operation {
         };
         format!("bulk {name} {rows} rows")
     }
-}
-
-/// Whether the command line names this line, or none.
-fn wanted(title: &str) -> bool {
-    let mut words = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
-    words.peek().is_none() || words.any(|word| title.contains(&word))
 }
 
 impl Figures {

@@ -22,7 +22,7 @@ use gesta::{Context, NewAction, ResourceRef, Store, Writer};
 use place::Place;
 use support::client::Client;
 use support::load::{Caller, Load, local, remote};
-use support::median;
+use support::{median, named, wanted};
 
 /// How often each figure is taken; the sides take turns.
 const ROUNDS: usize = 3;
@@ -34,8 +34,6 @@ const CONNECTIONS: [usize; 3] = [1, 16, 128];
 const BATCHES: [usize; 2] = [1_000, 10_000];
 
 fn main() {
-    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|given| given == part);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let place = Place::start().await;
@@ -48,7 +46,7 @@ fn main() {
         if wanted("pages") {
             pages::run(&place).await;
         }
-        if parts.iter().any(|given| given == "profile") {
+        if named("profile") {
             profile(&place).await;
         }
         place.end().await;

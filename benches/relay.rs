@@ -21,7 +21,7 @@ use gesta::local::{Broker, BrokerSearch, Home};
 use gesta::relay::bell::ring_for;
 use gesta::relay::{Encoder, NatsOptions, News, Relay, StreamSpec, Subjects};
 use gesta::{ActionId, Context, NewAction, ResourceRef, Store};
-use support::{Bench, median};
+use support::{Bench, median, wanted};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -37,8 +37,6 @@ const WRITERS: u32 = 16;
 const IN_FLIGHT: usize = 1_000;
 
 fn main() {
-    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|given| given == part);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let place = Place::start().await;

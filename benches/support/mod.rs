@@ -10,6 +10,20 @@ use gesta::Store;
 use gesta::local::{Home, Options, SUPERUSER, Search, Server};
 use tokio_postgres::{Client, Config, NoTls};
 
+/// Whether the command line names a part of the bench, by a word that is in its name.
+pub(crate) fn named(part: &str) -> bool {
+    words().any(|word| part.contains(&word))
+}
+
+/// Whether the command line names this part, or none.
+pub(crate) fn wanted(part: &str) -> bool {
+    words().next().is_none() || named(part)
+}
+
+fn words() -> impl Iterator<Item = String> {
+    std::env::args().skip(1).filter(|arg| !arg.starts_with('-'))
+}
+
 /// A database of this run, on a private and durable server, or on the one that `GESTA_BENCH_URL` names (as a superuser).
 pub(crate) struct Bench {
     config: Config,
