@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use gesta::{Action, ActionId, Query, Reader, SearchQuery, StreamQuery, Tenant};
+use gesta::{Action, Query, Reader, SearchQuery, StreamQuery, Tenant};
 use proptest::prelude::*;
 
 use super::model::{ACTION, SEARCH, append, picks, present, search, store};
-use crate::support::{check_log, database, holds, runtime, walk};
+use crate::support::{check_log, database, holds, ids, runtime, walk};
 
-/// All that a search finds, by pages of a length, and then back to the newest.
+/// All that a search finds, by pages of a length.
 pub(super) async fn found(reader: &Reader, query: &SearchQuery) -> Vec<Action> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
@@ -23,10 +23,6 @@ pub(super) async fn found(reader: &Reader, query: &SearchQuery) -> Vec<Action> {
             return all;
         }
     }
-}
-
-fn ids<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Vec<ActionId> {
-    actions.into_iter().map(|action| action.id).collect()
 }
 
 #[test]

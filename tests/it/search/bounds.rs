@@ -6,6 +6,7 @@ use gesta::search::{Split, Zone};
 use gesta::stream::{Facet, Period};
 use gesta::{Context, NewAction, Query, QueryError, SearchQuery};
 
+use super::model::quoted;
 use crate::support::{append_all, check_log, database, day, ids, public, resource};
 
 const HOSTILE: [&str; 7] = [
@@ -17,11 +18,6 @@ const HOSTILE: [&str; 7] = [
     "\u{1b}[31m\u{202e}x",
     "$$ || pg_sleep(10) || $$",
 ];
-
-/// In quotes, as a search takes anything.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
 
 #[tokio::test]
 async fn hostile_values_are_found_as_what_they_are_and_nothing_else() {

@@ -169,7 +169,8 @@ fn all_of(of: &mut Chooser<'_>, len: usize, depth: usize, actions: &[Action]) ->
     text
 }
 
-fn quoted(text: &str) -> String {
+/// In quotes, as a search takes anything.
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

@@ -28,7 +28,8 @@ async fn stored(rig: &Rig, answer: &Answer) -> Value {
     serde_json::to_value(found).expect("JSON")
 }
 
-async fn count(db: &TestDb) -> i64 {
+/// How many actions came over HTTP and were stored.
+pub(super) async fn count(db: &TestDb) -> i64 {
     let sql = "SELECT count(*) FROM gesta.action WHERE source = 'api' AND outcome = 'ok'";
     db.admin().await.query_one(sql, &[]).await.expect("counted").get(0)
 }

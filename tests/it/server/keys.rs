@@ -1,23 +1,21 @@
 //! Keys over HTTP: made, listed and revoked by who may, and each making and revoking is in the log.
 
 use axum::http::Method;
-use gesta::access::{Keys, NewKey, Scope};
-use gesta::{Action, Context, Reader, StreamQuery, Tenant};
+use gesta::access::{NewKey, Scope};
+use gesta::{Action, Reader, StreamQuery, Tenant};
 use serde_json::{Value, json};
 
-use super::rig::{ADMIN, Answer, Rig, WRITER};
+use super::rig::{ADMIN, Answer, Rig, WRITER, make_key};
 use crate::support::{TestDb, database, page, resource};
 
 const PATH: &str = "/api/v1/keys";
 
 /// A key of the tenant `default` that may manage keys and read, and sees `public` and `staff`.
 async fn manager(db: &TestDb) -> String {
-    let keys = Keys::new(&db.unbound_store().await);
     let scopes = [Scope::KeysManage, Scope::EventsRead];
     let key =
         NewKey::new("manager", &resource("user:mia")).scopes(scopes).labels(["public", "staff"]);
-    let by = Context::new(&resource("user:operator"));
-    keys.create(key, &by).await.expect("a key").1.reveal()
+    make_key(db, key).await
 }
 
 async fn create(rig: &Rig, key: &str, body: Value) -> Answer {

@@ -160,4 +160,10 @@ async fn exports_and_reads_stand_in_the_log_for_auditors() {
         page(&rig, READER, &format!("/api/v1/{path}")).await;
     }
     rig.stop().await.expect("it ends");
+    let reads = StreamQuery::tenant().verbs(["read"]).page(&auditor).await.expect("a page").items;
+    let query = |read: &gesta::Action| read.data.as_ref().expect("data").value()["query"].clone();
+    let mut told: Vec<_> = reads.iter().map(query).collect();
+    told.sort_by_key(ToString::to_string);
+    let wanted = ["/events", "/events?verb=close", "/feeds/user/ann", "/follows?follower=user:ann"];
+    assert_eq!(told, wanted);
 }
