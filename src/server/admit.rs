@@ -20,7 +20,6 @@ use crate::access::{self, Via};
 use crate::action::form::Given;
 use crate::action::{NewAction, Source};
 use crate::error::quote;
-use crate::import;
 use crate::json::Json;
 use crate::resource::{Named, Tenant};
 
@@ -53,8 +52,7 @@ impl Sender {
     /// The action of what was given.
     pub(super) fn admit(&self, given: Given) -> Result<NewAction, Refusal> {
         let tenant = self.tenant(given.tenant.as_deref())?;
-        let action = given.into_action_of(&tenant, self.actor.as_ref());
-        let mut action = action.map_err(|invalid| Refusal::from(import::Problem::from(invalid)))?;
+        let mut action = given.into_action_of(&tenant, self.actor.as_ref())?;
         if let Some(actor) = &self.actor {
             if action.actor.resource != actor.resource {
                 let given = quote(&action.actor.resource.to_string());
@@ -75,8 +73,7 @@ impl Sender {
     /// The tenant of an action that names this one.
     pub(super) fn tenant(&self, given: Option<&str>) -> Result<Tenant, Refusal> {
         let refuse = |problem| {
-            let invalid = crate::action::InvalidAction::Resource { field: "tenant", problem };
-            Refusal::from(import::Problem::from(invalid))
+            Refusal::from(crate::action::InvalidAction::Resource { field: "tenant", problem })
         };
         let given = given.map(|name| Tenant::new(name).map_err(refuse)).transpose()?;
         match (&self.tenant, given) {

@@ -110,30 +110,23 @@ pub(super) async fn finish(
 
 /// Writes the body of a problem; what a library refused becomes one.
 fn write_problem(state: &AppState, response: &mut Response, id: Option<&str>) {
-    let problem = match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => problem,
-        None if is_bare(response) => {
-            let Some(kind) = Kind::of_status(response.status()) else { return };
-            let headers = std::mem::take(response.headers_mut());
-            *response = Problem::of(kind).into_response();
-            let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
-            for (name, value) in headers.iter().filter(|(name, _)| !is_of_body(name)) {
-                response.headers_mut().append(name, value.clone());
-            }
-            problem
+    let problem = if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem
+    } else {
+        // A library's refusal, which is none yet.
+        let Some(kind) = Kind::of_status(response.status()) else { return };
+        let headers = std::mem::take(response.headers_mut());
+        *response = Problem::of(kind).into_response();
+        let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
+        for (name, value) in headers.iter().filter(|(name, _)| !is_of_body(name)) {
+            response.headers_mut().append(name, value.clone());
         }
-        None => return,
+        problem
     };
     if let Some(cause) = problem.cause_for_log() {
         tracing::error!(error = cause, request_id = id.unwrap_or("-"), "a request failed");
     }
     *response.body_mut() = Body::from(problem.body(state.base_path().as_str(), id));
-}
-
-/// Whether it is a refusal that is no problem: a library's.
-fn is_bare(response: &Response) -> bool {
-    let status = response.status();
-    status.is_client_error() || status.is_server_error()
 }
 
 fn is_of_body(name: &HeaderName) -> bool {

@@ -3,6 +3,7 @@
 use super::problem::{Fault, Problem};
 use super::status::Kind;
 use crate::access::{self, KeyError};
+use crate::action::InvalidAction;
 use crate::import;
 use crate::store::AppendError;
 
@@ -33,6 +34,12 @@ impl Refusal {
     /// The same fault, in a part of a larger document.
     pub(super) fn below(self, pointer: &str) -> Self {
         Self { fault: self.fault.below(pointer), ..self }
+    }
+}
+
+impl From<InvalidAction> for Refusal {
+    fn from(invalid: InvalidAction) -> Self {
+        import::Problem::from(invalid).into()
     }
 }
 

@@ -50,15 +50,18 @@ impl IntoResponse for NotModified {
     }
 }
 
+/// What is JSON already.
+pub(super) fn json(body: Vec<u8>) -> axum::response::Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().reserve(HEADERS);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
 impl<T: Serialize> IntoResponse for JsonReply<T> {
     fn into_response(self) -> axum::response::Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => {
-                let mut response = Response::new(Body::from(body));
-                response.headers_mut().reserve(HEADERS);
-                response.headers_mut().insert(CONTENT_TYPE, JSON);
-                response
-            }
+            Ok(body) => json(body),
             Err(error) => Problem::internal(&error).into_response(),
         }
     }

@@ -82,10 +82,7 @@ pub(crate) async fn post(
 
 fn refused(state: &AppState, error: WriteError) -> Problem {
     let (word, problem) = match error {
-        WriteError::Invalid(invalid) => {
-            let refusal = Refusal::from(crate::import::Problem::from(invalid));
-            ("invalid", refusal.into())
-        }
+        WriteError::Invalid(invalid) => ("invalid", Refusal::from(invalid).into()),
         WriteError::Conflict(_) => {
             let fault = Fault::pointer("/id", "conflict", error.to_string());
             ("conflict", Problem::fault(Kind::Conflict, fault))

@@ -88,9 +88,9 @@ pub(crate) async fn post(
     Appends(caller): Appends,
     payload: Payload,
 ) -> Result<Response, Problem> {
-    let answer = format(&payload.headers, content_type(&payload.headers, &MANY)?)?;
-    let sender = Sender::new(&caller);
-    let entries = parsed(payload, sender, many).await?;
+    let media = content_type(&payload.headers, &MANY)?;
+    let answer = format(&payload.headers, media)?;
+    let entries = parsed(media, payload, Sender::new(&caller), many).await?;
     caller.tell_first(&entries);
     let results = match query.atomicity {
         Atomicity::Each => each(&state, entries).await,
@@ -109,11 +109,11 @@ pub(super) fn format(headers: &HeaderMap, media: &str) -> Result<&'static str, P
 
 /// Reads a large body on a thread where it keeps nobody else waiting. The body stays in its room until then.
 pub(super) async fn parsed(
+    media: &'static str,
     payload: Payload,
     sender: Sender,
     read: fn(&str, &Payload, &Sender) -> Result<Vec<Entry>, Problem>,
 ) -> Result<Vec<Entry>, Problem> {
-    let media = content_type(&payload.headers, &crate::server::entries::ANY)?;
     let reading = tokio::task::spawn_blocking(move || read(media, &payload, &sender));
     reading.await.map_err(|error| Problem::internal(&error))?
 }
@@ -145,9 +145,7 @@ async fn append(writer: &Writer, entry: Entry) -> (Item, Option<Problem>) {
 
 fn failed(error: WriteError) -> (Fate, Option<Problem>) {
     match error {
-        WriteError::Invalid(invalid) => {
-            (Fate::Invalid(Refusal::from(crate::import::Problem::from(invalid)).fault), None)
-        }
+        WriteError::Invalid(invalid) => (Fate::Invalid(Refusal::from(invalid).fault), None),
         WriteError::Conflict(id) => (Fate::Conflict(id), None),
         WriteError::Database { source, .. } if source.is_of_row() => {
             (Fate::Invalid(by_rule()), None)
@@ -165,7 +163,6 @@ fn by_rule() -> Fault {
 
 /// All or none, in one transaction.
 async fn whole(state: &AppState, entries: Vec<Entry>) -> Result<Results, Problem> {
-    let places: Vec<_> = entries.iter().map(|entry| entry.place).collect();
     let mut actions = Vec::with_capacity(entries.len());
     let mut items = Vec::with_capacity(entries.len());
     for Entry { place, action } in entries {
@@ -183,17 +180,17 @@ async fn whole(state: &AppState, entries: Vec<Entry>) -> Result<Results, Problem
     }
     let receipts = transact(state, actions).await.map_err(|error| match error {
         AppendError::Invalid { index, problem, .. } => {
-            let refusal = Refusal::from(crate::import::Problem::from(problem));
             if let Some(item) = items.get_mut(index) {
-                item.fate = Fate::Invalid(refusal.fault);
+                item.fate = Fate::Invalid(Refusal::from(problem).fault);
             }
             nothing(Kind::Refused, Results(std::mem::take(&mut items)))
         }
         AppendError::Database { source, .. } => Problem::from(&source),
         AppendError::Conflict(_) => Problem::internal(&error),
     })?;
-    let results = Results(places.into_iter().zip(receipts).map(item).collect());
-    if results.counts().contains_key("conflict") {
+    let places = items.into_iter().map(|item| item.place);
+    let results = Results(places.zip(receipts).map(item).collect());
+    if results.0.iter().any(|item| matches!(item.fate, Fate::Conflict(_))) {
         return Err(nothing(Kind::Conflict, results));
     }
     Ok(results)

@@ -18,9 +18,9 @@ use crate::server::openapi::text::action_id;
 use crate::server::openapi::{CACHE_CONTROL as CACHING, Doc, ETAG as TAGGED, Media, Tag, examples};
 use crate::server::path::ActionPath;
 use crate::server::read::Reading;
-use crate::server::reply::NotModified;
+use crate::server::reply::{NotModified, json};
 use crate::server::status::{NOT_MODIFIED, OK};
-use crate::server::{JsonReply, Kind, Problem, Query};
+use crate::server::{Kind, Problem, Query};
 
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 
@@ -52,11 +52,7 @@ pub(crate) async fn get(
     let action = reading.action(&reader, id, &[]).await?;
     let body = serde_json::to_vec(&action).map_err(|error| Problem::internal(&error))?;
     let tag = tag(&body);
-    let mut response = if has(&headers, &tag) {
-        NotModified.into_response()
-    } else {
-        JsonReply(action).into_response()
-    };
+    let mut response = if has(&headers, &tag) { NotModified.into_response() } else { json(body) };
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -194,8 +194,7 @@ fn may_change(reading: &Reading, follower: ResourceRef) -> Result<(Context, Name
     if !identity.may(Scope::FeedsManage) {
         caller.require(if is_own { Scope::EventsWrite } else { Scope::FeedsManage })?;
     }
-    let tenant = reading.tenant()?.clone();
-    let ctx = caller.seen().clone().acting(&identity.who).tenant(tenant);
+    let ctx = caller.context(reading.tenant()?);
     let follower =
         if is_own { identity.who.clone() } else { Named { resource: follower, name: None } };
     Ok((ctx, follower))

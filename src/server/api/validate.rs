@@ -39,17 +39,15 @@ pub(crate) async fn post(
     Appends(caller): Appends,
     payload: Payload,
 ) -> Result<Response, Problem> {
-    let answer = format(&payload.headers, content_type(&payload.headers, &ANY)?)?;
-    let entries = parsed(payload, Sender::new(&caller), any).await?;
+    let media = content_type(&payload.headers, &ANY)?;
+    let answer = format(&payload.headers, media)?;
+    let entries = parsed(media, payload, Sender::new(&caller), any).await?;
     let items = entries.into_iter().map(|entry| look(&state, entry)).collect();
     Ok(Results(items).reply(answer))
 }
 
 fn look(state: &AppState, Entry { place, action }: Entry) -> Item {
-    let checked = action.and_then(|action| {
-        let stamped = state.store().stamp(action);
-        stamped.map_err(|invalid| Refusal::from(crate::import::Problem::from(invalid)))
-    });
+    let checked = action.and_then(|action| state.store().stamp(action).map_err(Refusal::from));
     let fate = match checked {
         Ok(_) => Fate::Valid,
         Err(refusal) => Fate::Invalid(refusal.fault),

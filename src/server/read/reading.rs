@@ -49,9 +49,7 @@ impl Reading {
     /// # Errors
     /// 403 without the scope, 400 without a tenant.
     pub(crate) fn reader(&self, scope: Scope) -> Result<Reader, Problem> {
-        self.caller.require(scope)?;
-        let tenant = self.tenant()?.clone();
-        Ok(self.caller.identity().reader(self.state.store(), tenant))
+        self.caller.reader(scope)
     }
 
     /// The tenant that is read.
