@@ -41,9 +41,11 @@ SET held_until = clock_timestamp()
 WHERE stream = $1 AND holder = $2";
 
 const FIND: &str = "-- relay::ledger::find
-SELECT r.holder, greatest(extract(epoch FROM r.held_until - clock_timestamp()), 0)::double precision, r.position, r.sequence,
-    r.saved_at
+SELECT r.holder,
+    extract(epoch FROM greatest(r.held_until, c.now))::double precision - extract(epoch FROM c.now)::double precision,
+    r.position, r.sequence, r.saved_at
 FROM gesta.relay AS r
+CROSS JOIN (SELECT clock_timestamp() AS now) AS c
 WHERE r.stream = $1";
 
 const FORGET: &str = "-- relay::ledger::forget
@@ -144,7 +146,7 @@ impl Ledger {
         };
         Ok(rows.first().map(|row| Noted {
             holder: row.get(0),
-            held_for: Duration::try_from_secs_f64(row.get(1)).unwrap_or_default(),
+            held_for: Duration::try_from_secs_f64(row.get(1)).unwrap_or(Duration::MAX),
             place: place(row),
             saved_at: row.get(4),
         }))

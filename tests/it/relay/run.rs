@@ -130,6 +130,22 @@ async fn status_tells_the_lag_before_and_after() {
     assert_eq!(relay.status().await.expect("a status").publisher, None);
 }
 
+/// Operators free a claim, or keep one, by hand.
+#[tokio::test]
+async fn claims_without_a_beginning_or_an_end_are_told() {
+    let (db, nats) = (database().await, nats().await);
+    let (relay, admin) = (relay(&db, &nats).await, db.admin().await);
+    let running = start(relay.clone());
+    running.until_caught_up().await;
+    running.stop().await;
+    for (until, held_for) in [("-infinity", None), ("infinity", Some(Duration::MAX))] {
+        let set = format!("UPDATE gesta.relay SET holder = 'somebody', held_until = '{until}'");
+        admin.batch_execute(&set).await.expect("set");
+        let publisher = relay.status().await.expect("a status").publisher;
+        assert_eq!(publisher, held_for.map(|held_for| ("somebody".to_owned(), held_for)));
+    }
+}
+
 #[tokio::test]
 async fn message_that_is_too_large_is_parked_and_the_rest_goes_on() {
     let own = OwnNats::start("max_payload: 8192").await;
