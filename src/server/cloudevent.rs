@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::admit::Sender;
 use super::problem::Fault;
 use super::refusal::Refusal;
+use super::status::Kind;
 use crate::action::form::{Given, GivenParty};
 use crate::action::{ActionId, NewAction};
 use crate::error::quote;
@@ -179,7 +180,7 @@ impl Event {
         }
         let context = BTreeMap::from([("event", &self.0)]);
         let context =
-            Json::of(&context).map_err(|problem| wrong("context", &problem.to_string()))?;
+            Json::of(&context).map_err(|problem| unstorable("context", &problem.to_string()))?;
         sender.admit(Given { context: Some(context), ..given })
     }
 
@@ -242,6 +243,11 @@ fn party(reference: ResourceRef) -> GivenParty {
 fn wrong(name: &str, problem: &str) -> Refusal {
     let detail = format!("the attribute `{name}` {problem}");
     Refusal::body(Fault::pointer(super::refusal::pointer(name), "invalid-value", detail))
+}
+
+/// The same of one that is of its form, and cannot be stored.
+fn unstorable(name: &str, problem: &str) -> Refusal {
+    Refusal { kind: Kind::Unprocessable, ..wrong(name, problem) }
 }
 
 /// Headers of an event are percent-encoded UTF-8 (HTTP binding, section 3.1.3.2).

@@ -39,7 +39,10 @@ impl Refusal {
 
 impl From<InvalidAction> for Refusal {
     fn from(invalid: InvalidAction) -> Self {
-        import::Problem::from(invalid).into()
+        let contradicts =
+            matches!(invalid, InvalidAction::IdTime { .. } | InvalidAction::Payload { .. });
+        let refusal = Self::from(import::Problem::from(invalid));
+        if contradicts { Self { kind: Kind::Unprocessable, ..refusal } } else { refusal }
     }
 }
 
@@ -50,17 +53,19 @@ impl From<import::Problem> for Refusal {
             ("unknown field", "unknown"),
             ("missing field", "missing"),
             ("duplicate field", "repeated"),
+            ("which PostgreSQL cannot store", "unstorable"),
         ];
         let code = code.iter().find(|(text, _)| problem.text.contains(text));
         let fault =
             Fault::pointer(pointer, code.map_or("invalid-value", |(_, code)| code), &problem.text);
-        Self::body(match code {
+        match code {
             Some((_, "unknown")) => {
                 let (given, known) = unknown(&problem.text);
-                fault.meant(given, known)
+                Self::body(fault.meant(given, known))
             }
-            _ => fault,
-        })
+            Some((_, "unstorable")) => Self { kind: Kind::Unprocessable, ..Self::body(fault) },
+            _ => Self::body(fault),
+        }
     }
 }
 
@@ -80,7 +85,8 @@ pub(super) fn of_key(error: KeyError) -> Problem {
                 _ => "/actor",
             };
             let fault = Fault::pointer(pointer, "invalid-value", error.to_string());
-            Problem::fault(Kind::Body, fault)
+            let kind = if field == "end" { Kind::Unprocessable } else { Kind::Body };
+            Problem::fault(kind, fault)
         }
         KeyError::Scope(_) => worth("/scopes", &error),
         KeyError::Sight => worth("/labels", &error),

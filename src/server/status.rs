@@ -89,6 +89,10 @@ kinds! {
     Refused "batch-refused" UNPROCESSABLE_ENTITY "Nothing of the batch was stored"
         "The batch was to be stored as a whole (`atomic=true`), and some of its actions cannot be. `items` says of each what \
          is wrong.",
+    Unprocessable "unprocessable-content" UNPROCESSABLE_ENTITY "The request contradicts itself, or what is so"
+        "Each part of it is of its form, but together, or at this time, they cannot be: an id whose time is not `occurred_at`, \
+         JSON that the database cannot store, a key that would have ended already, a page of a whole export. `errors` names the \
+         part. Nothing was stored.",
     Quota "quota-exceeded" TOO_MANY_REQUESTS "Too many requests"
         "The credential has used up what it may in this span of time. `Retry-After` says in how many seconds to come again.",
     Internal "internal" INTERNAL_SERVER_ERROR "The server failed"

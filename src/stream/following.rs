@@ -17,7 +17,7 @@ macro_rules! edges {
 SELECT f.id, f.follower_type, f.follower_id, f.followed_type, f.followed_id, f.flag, f.roles, f.verbs, f.since, f.muted,
     f.created_at
 FROM gesta.follow AS f
-WHERE f.tenant = $1 AND f.", $side, "_type = $2 AND f.", $side, "_id = $3 AND f.id > $4
+WHERE f.tenant = $1 AND f.", $side, "_type = $2 AND f.", $side, "_id = $3 AND f.id > $4 AND f.id <= $8
     AND ($5 = '' OR f.flag = $5)
     AND (cardinality($6::text[]) = 0 OR f.", $other, "_type = ANY ($6))
 ORDER BY f.id
@@ -44,13 +44,17 @@ pub struct FollowQuery {
     flag: String,
     types: Vec<String>,
     after: Uuid,
+    /// The other end, where it is given, and the last id that an edge of both can have.
+    other: Option<ResourceRef>,
+    last: Uuid,
     limit: usize,
 }
 
 impl FollowQuery {
     fn new(resource: ResourceRef, sql: &'static str) -> Self {
         let (flag, types) = (String::new(), Vec::new());
-        Self { resource, sql, flag, types, after: Uuid::nil(), limit: EDGES_MAX }
+        let (after, last) = (Uuid::nil(), Uuid::max());
+        Self { resource, sql, flag, types, after, other: None, last, limit: EDGES_MAX }
     }
 
     /// What somebody follows.
@@ -63,6 +67,18 @@ impl FollowQuery {
     #[must_use]
     pub fn followers(followed: &(impl Resource + ?Sized)) -> Self {
         Self::new(followed.resource(), FOLLOWERS)
+    }
+
+    /// The edges by which somebody follows something, one a flag.
+    #[must_use]
+    pub fn between(
+        follower: &(impl Resource + ?Sized),
+        followed: &(impl Resource + ?Sized),
+    ) -> Self {
+        let (follower, followed) = (follower.resource(), followed.resource());
+        let (first, last) = pair_range(&follower, &followed);
+        let after = Uuid::from_u128(first.as_u128().saturating_sub(1));
+        Self { after, last, other: Some(followed), ..Self::new(follower, FOLLOWING) }
     }
 
     /// Only edges with this flag; empty for any.
@@ -82,7 +98,7 @@ impl FollowQuery {
     /// Goes on after this edge.
     #[must_use]
     pub fn after(mut self, edge: Uuid) -> Self {
-        self.after = edge;
+        self.after = self.after.max(edge);
         self
     }
 
@@ -103,7 +119,7 @@ impl FollowQuery {
             Ok(limit @ 1..) if self.limit <= EDGES_MAX => limit,
             _ => return Err(QueryError::Limit { given: self.limit, max: EDGES_MAX }),
         };
-        let params: [&(dyn ToSql + Sync); 7] = [
+        let params: [&(dyn ToSql + Sync); 8] = [
             &reader.tenant().as_str(),
             &self.resource.kind.as_str(),
             &self.resource.id.as_str(),
@@ -111,11 +127,14 @@ impl FollowQuery {
             &self.flag,
             &self.types,
             &limit,
+            &self.last,
         ];
         let rows = reader.query(what, Plan::Generic, self.sql, &params).await?;
-        rows.iter()
-            .map(|row| edge(row).map_err(|source| QueryError::Database { what, source }))
-            .collect()
+        let edges = rows.iter().map(edge).collect::<Result<Vec<_>, _>>();
+        let mut edges = edges.map_err(|source| QueryError::Database { what, source })?;
+        // Other pairs may have ids of the same range.
+        edges.retain(|edge| self.other.as_ref().is_none_or(|other| edge.followed == *other));
+        Ok(edges)
     }
 }
 

@@ -58,6 +58,14 @@ pub enum QueryError {
         /// How long it may take.
         limit: Duration,
     },
+    /// A text that is looked for has a NUL, which no text of the database has.
+    #[error(
+        "what is looked for in {what} has a NUL character, which no action can have; leave it out"
+    )]
+    Nul {
+        /// Which stream, feed or list.
+        what: &'static str,
+    },
     /// The time zone is not known.
     #[error("{0}")]
     Zone(String),
@@ -123,6 +131,17 @@ pub struct Reader {
     store: Store,
     tenant: Tenant,
     sight: Sight,
+}
+
+impl QueryError {
+    /// What the database's failure means. Nothing that is stored can be what it complains of: it is what was asked for.
+    fn of(what: &'static str, source: Failure) -> Self {
+        let nul = [SqlState::CHARACTER_NOT_IN_REPERTOIRE, SqlState::UNTRANSLATABLE_CHARACTER];
+        match source.code() {
+            Some(code) if nul.contains(code) => Self::Nul { what },
+            _ => Self::Database { what, source },
+        }
+    }
 }
 
 impl Reader {
@@ -196,7 +215,7 @@ impl Reader {
         sql: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, QueryError> {
-        self.rows(plan, sql, params).await.map_err(|source| QueryError::Database { what, source })
+        self.rows(plan, sql, params).await.map_err(|source| QueryError::of(what, source))
     }
 
     /// As [`Reader::query`], for a statement that is not worth to be kept prepared, and that is stopped when it takes longer
@@ -211,7 +230,7 @@ impl Reader {
     ) -> Result<Vec<Row>, QueryError> {
         self.rows_within(plan, limit, sql, params).await.map_err(|source| match source.code() {
             Some(&SqlState::QUERY_CANCELED) => QueryError::TooSlow { what, limit },
-            _ => QueryError::Database { what, source },
+            _ => QueryError::of(what, source),
         })
     }
 

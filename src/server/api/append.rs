@@ -50,7 +50,7 @@ pub(crate) fn doc() -> Doc {
         ])
         .answers_with(CREATED, "It is stored.", &[LOCATION], receipt("created"))
         .answers(OK, "The same action was stored before.", receipt("duplicate"))
-        .problems([Kind::Conflict, Kind::NotAcceptable])
+        .problems([Kind::Conflict, Kind::Unprocessable, Kind::NotAcceptable])
 }
 
 pub(crate) async fn post(

@@ -66,10 +66,10 @@ pub(super) fn many_media() -> [Media; 3] {
     let events = serde_json::json!([examples::event()]);
     let lines = format!("{}\n{}\n", examples::least(), examples::whole());
     [
-        Media::list::<Given>(JSON, Some(BATCH_LEN_MAX)).example("two", two),
-        Media::text(NDJSON, "One `NewAction` a line. Empty lines are skipped.")
+        Media::judged::<Given>(JSON, BATCH_LEN_MAX).example("two", two),
+        Media::lines(NDJSON, "One `NewAction` a line. Empty lines are skipped.")
             .example("two", lines.into()),
-        Media::list::<Event>(BATCH, Some(BATCH_LEN_MAX)).example("one", events),
+        Media::judged::<Event>(BATCH, BATCH_LEN_MAX).example("one", events),
     ]
 }
 

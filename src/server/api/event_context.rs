@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::server::openapi::text::{action_id, number, word};
 use crate::server::openapi::{Doc, Media, Tag, examples};
 use crate::server::path::ActionPath;
-use crate::server::read::{Reading, parameter};
+use crate::server::read::Reading;
 use crate::server::status::OK;
 use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{Cursor, QueryError, Reader, StreamQuery};
@@ -95,8 +95,8 @@ pub(crate) async fn get(
     let query = match (by, &event.object) {
         (By::Object, Some(object)) => StreamQuery::object(object),
         (By::Object, None) => {
-            let detail = "the action has no object; give `by=actor` or `by=all`";
-            return Err(parameter("by", "invalid-value", detail));
+            let detail = "the action has no object; ask `by=actor` or `by=all`";
+            return Err(Problem::new(Kind::NotFound, detail));
         }
         (By::Actor, _) => StreamQuery::actor(&event.actor),
         (By::All, _) => StreamQuery::tenant(),

@@ -95,7 +95,7 @@ pub(crate) fn doc() -> Doc {
     let forms = word([Form::Fields, Form::Patch, Form::Unified].map(Form::as_str));
     let media = [
         Media::json::<FieldsForm>(fields),
-        Media::list::<Operation>("application/json-patch+json", None).example("one", patch),
+        Media::list::<Operation>("application/json-patch+json").example("one", patch),
         Media::text("text/plain", "Lines for people.").example("one", lines.into()),
     ];
     Doc::new(Tag::Events, "getEventDiff", "What an action changed")

@@ -11,9 +11,9 @@ use crate::error::quote;
 use crate::format::{Format, Links};
 use crate::resource::{ResourceRef, ResourceType};
 use crate::server::edge::{self, EdgeForm};
-use crate::server::openapi::text::{flag, number, opaque, reference, word_like};
+use crate::server::openapi::text::{cursor, flag, number, reference, word_like};
 use crate::server::openapi::{Doc, LINK as LINKED, Media, Tag};
-use crate::server::read::{Reading, link, parameter};
+use crate::server::read::{Reading, link};
 use crate::server::status::OK;
 use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{FollowQuery, PAGE_LEN_MAX};
@@ -51,7 +51,7 @@ impl Parameters for FollowsQuery {
             flag: edge::flag(pairs),
             types: types.unwrap_or_default(),
             limit: limit.unwrap_or(PAGE_LEN),
-            cursor: pairs.take("cursor"),
+            cursor: pairs.take("cursor").filter(|cursor| !cursor.is_empty()),
         }
     }
 }
@@ -71,7 +71,7 @@ pub(crate) fn doc() -> Doc {
     let types = word_like(r"^[A-Za-z0-9_.\-]{1,63}(,[A-Za-z0-9_.\-]{1,63})*$");
     let limit = number(1, PAGE_LEN_MAX).default(Some(PAGE_LEN.into()));
     Doc::new(Tag::Feeds, "listFollows", "What somebody follows, or who follows something")
-        .text("One of `follower` and `followed` is required.")
+        .text("With both ends, the follows between them; with neither, your own.")
         .scope(Scope::EventsRead)
         .in_tenant()
         .query("follower", "Whose follows, `TYPE:ID`.", reference())
@@ -79,19 +79,20 @@ pub(crate) fn doc() -> Doc {
         .query("flag", "Only those of this kind.", flag())
         .query("type", "Only resources of these types, with commas between.", types)
         .query("limit", "How many.", limit)
-        .query("cursor", "Of `next`.", opaque())
+        .query("cursor", "Of `next`.", cursor())
         .answers_with(OK, "A page of edges.", &[LINKED], [Media::json::<EdgesForm>(edges)])
         .problems([Kind::NotAcceptable])
 }
 
 pub(crate) async fn get(
     reading: Reading,
-    Query(asked): Query<FollowsQuery>,
+    Query(mut asked): Query<FollowsQuery>,
 ) -> Result<Response, Problem> {
     let reader = reading.reader(Scope::EventsRead)?;
     reading.place.format(&[Format::Json])?;
-    let (name, resource, query) = asked.side()?;
-    let told = asked.told(name, resource);
+    let own = &reading.caller.identity().who.resource;
+    let query = asked.edges(own);
+    let told = asked.told();
     let of = reading.told(&told);
     let after = match &asked.cursor {
         Some(cursor) => reading.opened(&of, cursor).await?.parse().unwrap_or_default(),
@@ -101,7 +102,8 @@ pub(crate) async fn get(
     let mut edges = query.limit(asked.limit + 1).list(&reader).await?;
     let has_more = edges.len() > asked.limit;
     edges.truncate(asked.limit);
-    let read = Read::of(resource, &of).count(edges.len() as u64);
+    let read = Read::of(asked.follower.as_ref().or(asked.followed.as_ref()).unwrap_or(own), &of)
+        .count(edges.len() as u64);
     reading.record(&read).await?;
     let mut pairs = told;
     pairs.push(("limit", asked.limit.to_string()));
@@ -121,22 +123,25 @@ pub(crate) async fn get(
 }
 
 impl FollowsQuery {
-    /// The one end that is given.
-    fn side(&self) -> Result<(&'static str, &ResourceRef, FollowQuery), Problem> {
+    /// Which edges: of one end, of both, or those of whoever asks.
+    fn edges(&mut self, own: &ResourceRef) -> FollowQuery {
         match (&self.follower, &self.followed) {
-            (Some(follower), None) => Ok(("follower", follower, FollowQuery::following(follower))),
-            (None, Some(followed)) => Ok(("followed", followed, FollowQuery::followers(followed))),
-            _ => {
-                let detail = "give one of `follower` (what somebody follows) and `followed` (who follows it), as TYPE:ID; whether \
-                              one follows the other says `GET /follows/TYPE/ID/TYPE/ID`";
-                Err(parameter("follower", "one-of", detail))
+            (Some(follower), Some(followed)) => FollowQuery::between(follower, followed),
+            (None, Some(followed)) => FollowQuery::followers(followed),
+            (follower, None) => {
+                let follower =
+                    self.follower.insert(follower.clone().unwrap_or_else(|| own.clone()));
+                FollowQuery::following(follower)
             }
         }
     }
 
     /// The parameters that say which edges.
-    fn told(&self, name: &'static str, resource: &ResourceRef) -> Vec<(&'static str, String)> {
-        let mut told = vec![(name, resource.to_string())];
+    fn told(&self) -> Vec<(&'static str, String)> {
+        let ends = [("follower", &self.follower), ("followed", &self.followed)];
+        let given =
+            ends.into_iter().filter_map(|(name, end)| Some((name, end.as_ref()?.to_string())));
+        let mut told: Vec<_> = given.collect();
         if !self.flag.is_empty() {
             told.push(("flag", self.flag.clone()));
         }

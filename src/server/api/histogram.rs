@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::action::form::time;
 use crate::error::quote;
 use crate::search::{Split, SplitBar, Zone};
-use crate::server::openapi::text::{opaque, word};
+use crate::server::openapi::text::{word, zone};
 use crate::server::openapi::{Doc, Media};
 use crate::server::read::{Reading, Window};
 use crate::server::status::OK;
@@ -88,7 +88,7 @@ pub(crate) fn doc() -> Doc {
     let periods = ["auto"].into_iter().chain(Period::ALL.iter().map(|it| it.as_str()));
     Window::doc("countHistogram", "When the actions that a search finds happened")
         .query("bucket", "How long each period is.", word(periods).default(Some("auto".into())))
-        .query("tz", "The time zone of the periods, such as `Europe/Zurich`; else UTC.", opaque())
+        .query("tz", "The time zone of the periods, such as `Europe/Zurich`; else UTC.", zone())
         .query("by", "Bars divided by this.", word(["outcome", "verb", "source"]))
         .answers(OK, "Bars, oldest first.", [Media::json::<HistogramForm>(found)])
 }

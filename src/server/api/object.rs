@@ -9,10 +9,10 @@ use crate::action::form::time;
 use crate::format::Format;
 use crate::resource::ResourceRef;
 use crate::search::when::When;
-use crate::server::openapi::text::when;
+use crate::server::openapi::text::moment;
 use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::path::ResourcePath;
-use crate::server::read::{Reading, parameter};
+use crate::server::read::{Reading, parameter, together};
 use crate::server::status::OK;
 use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{History, HistoryError, Moment, Reader};
@@ -76,7 +76,7 @@ pub(crate) fn state_doc() -> Doc {
         .scope(Scope::EventsRead)
         .in_tenant()
         .resource()
-        .query("at", "A time (`2h`, `2026-11-20`, RFC 3339), or an action's id for the moment after it; else now.", when())
+        .query("at", "A time (`2h`, `2026-11-20`, RFC 3339), or an action's id for the moment after it; else now.", moment())
         .answers(OK, "The object.", [Media::object("application/json", "Its fields, each with the action that set it.")])
         .problems([Kind::NotFound, Kind::NotAcceptable])
 }
@@ -86,8 +86,8 @@ pub(crate) fn diff_doc() -> Doc {
         .scope(Scope::EventsRead)
         .in_tenant()
         .resource()
-        .query("from", "As `at` of the state; else the beginning.", when())
-        .query("to", "As `at` of the state; else now.", when())
+        .query("from", "As `at` of the state; else the beginning.", moment())
+        .query("to", "As `at` of the state; else now.", moment())
         .answers(
             OK,
             "The difference.",
@@ -96,7 +96,7 @@ pub(crate) fn diff_doc() -> Doc {
                 "Fields that are different, and the actions in between.",
             )],
         )
-        .problems([Kind::NotFound, Kind::NotAcceptable])
+        .problems([Kind::NotFound, Kind::NotAcceptable, Kind::Unprocessable])
 }
 
 pub(crate) async fn state(
@@ -146,7 +146,7 @@ impl From<HistoryError> for Problem {
             HistoryError::Unknown { .. }
             | HistoryError::TooEarly { .. }
             | HistoryError::NoAction(_) => Self::new(Kind::NotFound, text),
-            HistoryError::Backwards => parameter("from", "backwards", text),
+            HistoryError::Backwards => together("from", text),
             HistoryError::Fields { .. } => parameter("at", "too-large", text),
             HistoryError::Read(error) => error.into(),
         }

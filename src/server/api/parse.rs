@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::access::Scope;
 use crate::json::Json;
 use crate::search::{Node, Query as Search};
+use crate::server::openapi::text::search_text;
 use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::read::{Reading, search_faults};
 use crate::server::status::OK;
@@ -17,6 +18,7 @@ use crate::server::{Fault, JsonReply, Kind, Payload, Problem, Query, content_typ
 #[serde(deny_unknown_fields)]
 #[schema(as = GivenQuery)]
 struct Given {
+    #[schema(schema_with = search_text)]
     q: String,
 }
 

@@ -11,7 +11,9 @@ use crate::server::{Kind, Path, Problem, Query};
 
 pub(crate) fn doc() -> Doc {
     let id = text(36).format(Some(uuid()));
-    Listing::doc("listRunEvents", "What a run or bulk operation did").path("id", "The run.", id)
+    Listing::doc("listRunEvents", "What a run or bulk operation did")
+        .path("id", "The run.", id)
+        .problems([Kind::NotFound])
 }
 
 pub(crate) async fn get(
@@ -20,7 +22,7 @@ pub(crate) async fn get(
     Query(listing): Query<Listing>,
 ) -> Result<Response, Problem> {
     let run: Uuid = run.parse().map_err(|_| {
-        Problem::new(Kind::Malformed, format!("the path names no run: {} is no UUID", quote(&run)))
+        Problem::new(Kind::NotFound, format!("there is no such run: {} is no UUID", quote(&run)))
     })?;
     reading.list(Subject::Run(run), listing).await
 }

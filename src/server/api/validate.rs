@@ -28,7 +28,7 @@ pub(crate) fn doc() -> Doc {
             "The checks of appending. Whether an id is taken is not looked for. JSON may be one action or an array of them.",
         )
         .scope(Scope::EventsWrite)
-        .reads([one.or(list), lines, event, events])
+        .reads([one.or(list).or_any_single(), lines, event.or_anything(), events])
         .answers(OK, "What would become of each.", results_media("valid"))
         .problems([Kind::NotAcceptable])
 }

@@ -45,7 +45,7 @@ pub(crate) fn doc() -> Doc {
 
 pub(crate) fn list_doc() -> Doc {
     let all = serde_json::json!([Explanation::from(Kind::UnknownPath)]);
-    let list = Media::list::<Explanation>("application/json", None).example("one", all);
+    let list = Media::list::<Explanation>("application/json").example("one", all);
     Doc::new(Tag::Meta, "listProblems", "All problems")
         .text("Text for people; JSON where `Accept` asks for it.")
         .answers(OK, "One a line, or an array.", [list, text()])

@@ -17,9 +17,6 @@ use crate::action::{
 use crate::json::Json;
 use crate::resource::ResourceRef;
 
-/// The years of times that can be stored.
-const YEARS: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
-
 impl ToSchema for ActionId {}
 
 impl PartialSchema for ActionId {
@@ -101,7 +98,7 @@ fn circumstances(schema: ObjectBuilder) -> ObjectBuilder {
     let context = ObjectBuilder::new().schema_type(or_null(Type::Object));
     let labels = ArrayBuilder::new().schema_type(or_null(Type::Array)).items(text(LABEL_LEN_MAX));
     schema
-        .property("occurred_at", nullable(time()).pattern(Some(YEARS)).description(Some("When, from 1970 to 9999; without it, now.")))
+        .property("occurred_at", nullable(time()).description(Some("When, from 1970 to 9999; without it, now.")))
         .property("recorded_at", anything().description(Some("Read and not used: only the database sets it.")))
         .property("run_id", run.description(Some("The run or bulk operation that it belongs to: a UUID.")))
         .property("source", words(Source::ALL.map(Source::as_str)).description(Some("Read and not used: it is `api`.")))

@@ -4,10 +4,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::text::named;
+use super::text::{anything, named};
 
 /// Named schemas.
 pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -32,9 +32,15 @@ impl Media {
     }
 
     /// An array of a type.
-    pub(crate) fn list<T: ToSchema>(name: &'static str, max: Option<usize>) -> Self {
-        let items = ArrayBuilder::new().items(named::<T>()).max_items(max);
-        let items = items.min_items(max.map(|_| 1));
+    pub(crate) fn list<T: ToSchema>(name: &'static str) -> Self {
+        let items = ArrayBuilder::new().items(named::<T>());
+        Self { schema: Schema::from(items).into(), ..Self::of::<T>(name) }
+    }
+
+    /// An array of a type, whose elements are judged one by one: any is taken, and each that is none is told so.
+    pub(crate) fn judged<T: ToSchema>(name: &'static str, max: usize) -> Self {
+        let items = or_any(named::<T>(), anything());
+        let items = ArrayBuilder::new().items(items).max_items(Some(max)).min_items(Some(1));
         Self { schema: Schema::from(items).into(), ..Self::of::<T>(name) }
     }
 
@@ -43,6 +49,13 @@ impl Media {
         let text = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
         let schema = Schema::from(text).into();
         Self { name, schema, examples: Vec::new(), schemas: Vec::new() }
+    }
+
+    /// Lines of JSON. What they are is no JSON value, so there is no type that a schema could say.
+    pub(crate) fn lines(name: &'static str, description: &str) -> Self {
+        let lines = anything();
+        let schema = Schema::from(lines.description(Some(description))).into();
+        Self { schema, ..Self::text(name, description) }
     }
 
     /// A JSON object of somebody else's specification.
@@ -65,6 +78,18 @@ impl Media {
         Self { schema: Schema::from(both).into(), ..self }
     }
 
+    /// Anything is taken, and told whether it is this.
+    pub(crate) fn or_anything(self) -> Self {
+        Self { schema: or_any(self.schema, anything()), ..self }
+    }
+
+    /// Anything that is no array is taken, and told whether it is this.
+    pub(crate) fn or_any_single(self) -> Self {
+        let kinds = [Type::Object, Type::String, Type::Number, Type::Boolean, Type::Null];
+        let single = ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds));
+        Self { schema: or_any(self.schema, single), ..self }
+    }
+
     pub(crate) fn example(mut self, name: &'static str, value: Value) -> Self {
         self.examples.push((name, value));
         self
@@ -75,6 +100,11 @@ impl Media {
         let examples = self.examples.into_iter().map(example);
         ContentBuilder::new().schema(Some(self.schema)).examples_from_iter(examples).build()
     }
+}
+
+fn or_any(schema: RefOr<Schema>, any: ObjectBuilder) -> RefOr<Schema> {
+    let any = any.description(Some("Anything else is answered as invalid, by itself."));
+    Schema::from(AnyOfBuilder::new().item(schema).item(any)).into()
 }
 
 /// A type's schema, and those that it is made of.

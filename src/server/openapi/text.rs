@@ -15,8 +15,10 @@ const STORABLE: &str = r"^[^\u0000]*$";
 /// A UUIDv7.
 const ACTION_ID: &str =
     "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$";
+/// The years of times that can be stored.
+const YEARS: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
 /// A resource, as `TYPE:ID`.
-const REFERENCE: &str = r"^[A-Za-z0-9_.\-]{1,63}:[^\u0000]+$";
+const REFERENCE: &str = r"^[A-Za-z0-9_.\-]{1,63}:[^\u0000]{1,2048}$";
 
 /// A text; the limit is one of bytes, so no text may have more characters.
 pub(crate) fn text(max: usize) -> ObjectBuilder {
@@ -56,13 +58,15 @@ pub(crate) fn action_id() -> ObjectBuilder {
 
 /// Any UUID.
 pub(crate) fn uuid() -> SchemaFormat {
-    SchemaFormat::Custom("uuid".to_owned())
+    custom("uuid")
 }
 
+/// A time of the years 1970 to 9999 (RFC 3339).
 pub(crate) fn time() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .pattern(Some(YEARS))
 }
 
 /// One of some words.
@@ -76,12 +80,18 @@ pub(crate) fn boolean() -> ObjectBuilder {
 
 /// A search.
 pub(crate) fn search_text() -> ObjectBuilder {
-    text(TEXT_LEN_MAX).examples(["verb:close actor:user:42"])
+    text(TEXT_LEN_MAX).format(Some(custom("gesta-query"))).examples(["verb:close actor:user:42"])
 }
 
-/// A text that was given out, and is given back as it is.
-pub(crate) fn opaque() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String)
+/// The cursor of a page that was given out; empty for the first page.
+pub(crate) fn cursor() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(custom("gesta-cursor")))
+}
+
+/// A time zone: a name of the IANA database, or an offset.
+pub(crate) fn zone() -> ObjectBuilder {
+    let zone = ObjectBuilder::new().schema_type(Type::String).format(Some(custom("time-zone")));
+    zone.examples(["Europe/Zurich"])
 }
 
 /// A text of a pattern.
@@ -103,7 +113,20 @@ pub(crate) fn words<'a>(known: impl IntoIterator<Item = &'a str>) -> ObjectBuild
 
 /// A time as people give it: `2h`, `now-3d`, `yesterday`, `2026-11`, RFC 3339.
 pub(crate) fn when() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).examples(["7d"])
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(custom("gesta-time")))
+        .examples(["7d"])
+}
+
+/// The same, or the id of an action for the moment right after it.
+pub(crate) fn moment() -> ObjectBuilder {
+    when().format(Some(custom("gesta-moment")))
+}
+
+/// A form that no pattern can say (JSON Schema validation, section 7.2.3): the description of the field does.
+fn custom(name: &str) -> SchemaFormat {
+    SchemaFormat::Custom(name.to_owned())
 }
 
 /// The kind of a follow; empty for any.

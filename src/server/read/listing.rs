@@ -6,6 +6,7 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use super::wrong;
 use crate::access::Scope;
 use crate::action::form::time;
+use crate::action::is_verb;
 use crate::error::quote;
 use crate::format::Format;
 use crate::format::csv::{Cells, Column, Mark, Sheet};
@@ -13,7 +14,7 @@ use crate::search::when::When;
 use crate::search::{Node, Query};
 use crate::server::edge;
 use crate::server::openapi::text::{
-    boolean, number, opaque, search_text, when, word, word_like, words,
+    boolean, cursor, number, search_text, when, word, word_like, words,
 };
 use crate::server::openapi::{Doc, LINK, Tag, formats};
 use crate::server::status::OK;
@@ -24,6 +25,10 @@ use crate::stream::{PAGE_LEN_MAX, Role};
 const PAGE_LEN: usize = 50;
 /// Formats that all of a list can be had in: those that a client takes in piece by piece.
 const WHOLE: [Format; 2] = [Format::Ndjson, Format::Csv];
+
+/// Verbs, with commas between.
+const VERBS: &str =
+    r"^[^,\u0000-\u001f\u007f-\u009f]{1,255}(,[^,\u0000-\u001f\u007f-\u009f]{1,255})*$";
 
 /// How much of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +129,7 @@ fn common(pairs: &mut Pairs) -> Listing {
         flag: String::new(),
         with_own: false,
         limit: pairs.read("limit", limit).unwrap_or(Limit::Page(PAGE_LEN)),
-        cursor: pairs.take("cursor"),
+        cursor: pairs.take("cursor").filter(|cursor| !cursor.is_empty()),
         table: table(pairs),
     }
 }
@@ -133,8 +138,11 @@ fn common(pairs: &mut Pairs) -> Listing {
 fn comma_separated(pairs: &mut Pairs, name: &str) -> Vec<String> {
     let words = pairs.read(name, |text| {
         let words: Vec<_> = text.split(',').map(str::to_owned).collect();
-        if words.iter().any(String::is_empty) {
-            return Err("a word is empty; give one, or several with commas between".to_owned());
+        if let Some(word) = words.iter().find(|word| !is_verb(word)) {
+            return Err(format!(
+                "{} is no verb; give one, or several with commas between",
+                quote(word)
+            ));
         }
         Ok(words)
     });
@@ -183,16 +191,16 @@ impl Listing {
             .scope(Scope::EventsRead)
             .or(Scope::EventsExport)
             .in_tenant()
-            .query("verb", "One of these verbs, with commas between.", word_like("^[^,]+(,[^,]+)*$"))
+            .query("verb", "One of these verbs, with commas between.", word_like(VERBS))
             .query("since", "Not before: `2h`, `yesterday`, `2026-11`, RFC 3339.", when())
             .query("until", "Before.", when())
             .query("limit", "How many, or `all`.", all)
-            .query("cursor", "Of `next` or `prev`.", opaque())
-            .query("columns", "Of CSV, with commas between.", words(Column::ALL.iter().map(|it| it.as_str())))
+            .query("cursor", "Of `next` or `prev`.", cursor())
+            .query("columns", "Of CSV, with commas between; other formats have all fields.", words(Column::ALL.iter().map(|it| it.as_str())))
             .query("raw", "Of CSV: cells as they are, also those that a spreadsheet would run.", boolean())
             .query("bom", "Of CSV: with a byte order mark.", boolean())
             .answers_with(OK, "A page, or everything.", &[LINK], formats())
-            .problems([Kind::NotAcceptable])
+            .problems([Kind::NotAcceptable, Kind::Unprocessable])
     }
 
     pub(super) fn since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -203,14 +211,9 @@ impl Listing {
         self.until.map(|when| when.at(now))
     }
 
-    /// Refuses what does not go together with the format.
+    /// Refuses what does not go together with the format. How CSV is written may be said with any: one URL serves all of them.
     pub(super) fn check(&self, format: Format) -> Result<(), Problem> {
-        let refuse = |name, detail: String| Err(wrong::parameter(name, "not-together", detail));
-        if self.table.is_some() && format != Format::Csv {
-            let detail =
-                format!("`columns`, `raw` and `bom` are about CSV, but the answer is {format}");
-            return refuse("columns", detail);
-        }
+        let refuse = |name, detail: String| Err(wrong::together(name, detail));
         if self.limit == Limit::All && self.cursor.is_some() {
             let detail = "`limit=all` has no pages, so it takes no `cursor`".to_owned();
             return refuse("cursor", detail);

@@ -35,12 +35,18 @@ pub(crate) fn parameter(
     Problem::fault(Kind::Parameter, Fault::parameter(name, code, detail))
 }
 
+/// A parameter that is good, but not together with the others.
+pub(crate) fn together(name: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::fault(Kind::Unprocessable, Fault::parameter(name, "not-together", detail))
+}
+
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         let text = error.to_string();
         match error {
             QueryError::Limit { .. } => parameter("limit", "invalid-value", text),
             QueryError::Cursor(wrong) => parameter("cursor", "other-query", wrong.to_string()),
+            QueryError::Nul { .. } => Self::new(Kind::Parameter, text),
             QueryError::TooSlow { .. } => parameter("q", "too-slow", text),
             QueryError::Zone(detail) => parameter("tz", "invalid-value", detail),
             QueryError::Database { source, .. } => source.into(),

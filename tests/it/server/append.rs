@@ -176,7 +176,7 @@ async fn wrong_bodies_are_refused_where_they_are_wrong() {
         (
             r#"{"actor":{"type":"u","id":"1"},"verb":"x","data":"\u0000"}"#,
             "/data",
-            "invalid-value",
+            "unstorable",
             None,
         ),
         (r#"{"actor":{"type":"u","id":"1"},"id":"x","verb":"x"}"#, "/id", "invalid-value", None),
@@ -186,14 +186,17 @@ async fn wrong_bodies_are_refused_where_they_are_wrong() {
     ];
     for (body, pointer, code, meant) in wrong {
         let answer = rig.post_as(WRITER, "/api/v1/events", JSON, body).await;
-        let problem = answer.problem(400, "invalid-body");
+        let problem = match code {
+            "unstorable" => answer.problem(422, "unprocessable-content"),
+            _ => answer.problem(400, "invalid-body"),
+        };
         let error = &problem["errors"][0];
         assert_eq!((&error["pointer"], &error["code"]), (&pointer.into(), &code.into()), "{error}");
         assert_eq!(error["suggestion"].as_str(), meant, "{error}");
     }
     let large =
         json!({ "actor": { "type": "u", "id": "1" }, "verb": "x", "data": "x".repeat(65_536) });
-    let problem = post(&rig, WRITER, &large).await.problem(400, "invalid-body");
+    let problem = post(&rig, WRITER, &large).await.problem(422, "unprocessable-content");
     assert!(problem["detail"].as_str().expect("a text").contains("at most 65536 are allowed"));
     assert_eq!(count(&db).await, 0);
 }

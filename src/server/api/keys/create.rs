@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -36,6 +37,7 @@ pub(crate) struct Given {
     auditor: Option<bool>,
     actor: Option<String>,
     is_actor: Option<bool>,
+    #[serde(default, deserialize_with = "whole")]
     rate_per_minute: Option<NonZeroU32>,
     expires_at: Option<DateTime<Utc>>,
     reason: Option<String>,
@@ -62,7 +64,7 @@ pub(crate) fn doc() -> Doc {
         .in_tenant()
         .reads([Media::of::<Given>(JSON[0]).example("shop", shop)])
         .answers_with(CREATED, "The key, and its secret.", &[LOCATION], [Media::json::<NewKeyReply>(made)])
-        .problems([Kind::Worth, Kind::NotAcceptable])
+        .problems([Kind::Worth, Kind::Unprocessable, Kind::NotAcceptable])
 }
 
 pub(crate) async fn post(
@@ -117,7 +119,7 @@ impl Given {
         key = match (self.auditor.unwrap_or_default(), self.labels) {
             (true, Some(_)) => {
                 let detail = "`labels` are given, but `auditor` is true, who sees everything; leave one of them out";
-                return Err(refuse("/labels", detail));
+                return Err(Refusal { kind: Kind::Unprocessable, ..refuse("/labels", detail) });
             }
             (true, None) => key.auditor(),
             (false, Some(labels)) => key.labels(labels),
@@ -140,6 +142,13 @@ impl Given {
             None => key,
         })
     }
+}
+
+/// A whole number, however it is written: `60.0` is one (JSON Schema core, section 4.2.3).
+fn whole<'de, D: Deserializer<'de>>(given: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(given)? else { return Ok(None) };
+    let rate = number.to_string().parse().ok().map(Some);
+    rate.ok_or_else(|| D::Error::custom(format!("{number} is none of 1 to {RATE_MAX}")))
 }
 
 fn scopes(words: &[String]) -> Result<Vec<Scope>, Refusal> {

@@ -40,7 +40,6 @@ async fn forged_and_damaged_cursors_are_refused() {
         text.to_owned(),
         format!("{text}."),
         format!(".{mac}"),
-        String::new(),
         "x".repeat(10_000),
         "%F0%9F%A6%8A".to_owned(),
     ] {

@@ -123,7 +123,7 @@ async fn object_is_told_as_it_was() {
     assert!(diff.to_string().contains("title"), "{diff}");
     for (query, code, slug) in [
         ("state?at=2020-01-01", 404, "not-found"),
-        ("diff?from=now&to=2026-01-03", 400, "invalid-parameter"),
+        ("diff?from=now&to=2026-01-03", 422, "unprocessable-content"),
         ("state?at=soon", 400, "invalid-parameter"),
     ] {
         rig.get_as(READER, &format!("{path}/{query}")).await.problem(code, slug);

@@ -80,9 +80,9 @@ async fn whole_log_is_exported_line_by_line() {
     let none = rig.get_as(&key, "/api/v1/events.csv?limit=all&verb=open&columns=id").await;
     assert_eq!(none.text(), "id\r\n");
     for (path, slug, code) in [
-        ("events?limit=all", "invalid-parameter", 400),
-        ("events.atom?limit=all", "invalid-parameter", 400),
-        ("events.csv?limit=all&cursor=x", "invalid-parameter", 400),
+        ("events?limit=all", "unprocessable-content", 422),
+        ("events.atom?limit=all", "unprocessable-content", 422),
+        ("events.csv?limit=all&cursor=x", "unprocessable-content", 422),
         ("events.csv", "missing-scope", 403),
     ] {
         rig.get_as(&key, &format!("/api/v1/{path}")).await.problem(code, slug);

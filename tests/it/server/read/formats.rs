@@ -112,6 +112,9 @@ async fn csv_is_as_it_is_asked_for() {
     fill(&rig, 1).await;
     let csv = rig.get_as(READER, "/api/v1/events.csv?columns=verb,object_id&bom=true").await;
     assert_eq!(csv.text(), "\u{feff}verb,object_id\r\nclose,0\r\n");
+    // One URL serves all formats.
+    let json = rig.get_as(READER, "/api/v1/events.json?columns=verb&raw=true&cursor=").await;
+    assert_eq!(json.json()["items"][0]["object"]["id"], "0");
     let wrong = rig.get_as(READER, "/api/v1/events.csv?columns=verb,x").await;
     assert_eq!(wrong.problem(400, "invalid-parameter")["errors"][0]["parameter"], "columns");
 }

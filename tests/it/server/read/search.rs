@@ -55,15 +55,9 @@ async fn unknown_parameters_are_refused_with_what_was_meant() {
         assert_eq!(fault["code"], "unknown", "{query}");
         assert_eq!(fault["suggestion"], json!(meant), "{query}");
     }
-    for query in [
-        "since=soon",
-        "verb=",
-        "verb=a,,b",
-        "columns=id",
-        "limit=all",
-        "raw=1",
-        "since=1d&since=2d",
-    ] {
+    for query in
+        ["since=soon", "verb=", "verb=a,,b", "verb=a%00", "limit=all", "raw=1", "since=1d&since=2d"]
+    {
         let answer = rig.get_as(READER, &format!("/api/v1/events?{query}")).await;
         assert!(matches!(answer.code(), 400 | 403), "{query}: {}", answer.text());
     }
