@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::admit::Sender;
@@ -63,10 +63,11 @@ pub(super) fn many(media: &str, payload: &Payload, sender: &Sender) -> Result<Ve
     }
 }
 
-/// The actions of a body, of which one that is no array is one.
+/// The actions of a body, of which one that is no array is one. What is no JSON is no action that could be judged.
 pub(super) fn any(media: &str, payload: &Payload, sender: &Sender) -> Result<Vec<Entry>, Problem> {
     let is_array = payload.bytes.trim_ascii_start().starts_with(b"[");
     if media == STRUCTURED || (media == JSON && !is_array) {
+        import::read::<IgnoredAny>("body", &payload.bytes).map_err(Refusal::from)?;
         let action = one(media, payload, sender);
         return Ok(vec![Entry { place: Place::Index(0), action }]);
     }

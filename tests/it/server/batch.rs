@@ -111,6 +111,7 @@ async fn validation_answers_as_a_batch_does_and_stores_nothing() {
     assert_eq!(lines.text().lines().count(), 2);
     let other = rig.post_as(ANN, path, JSON, action(1, "a").to_string()).await.json();
     assert_eq!(other["items"][0]["error"]["code"], "identity-mismatch");
+    rig.post_as(WRITER, path, JSON, "{").await.problem(400, "invalid-body");
     assert_eq!(count(&db).await, 0);
 }
 
