@@ -1,0 +1,40 @@
+//! Who asks for a run, and what they may do.
+
+use std::collections::BTreeSet;
+
+use crate::context::Context;
+
+/// Who asks, in which tenant, and with which rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Who, in which tenant and request.
+    pub context: Context,
+    /// What they may do.
+    pub rights: Rights,
+}
+
+/// Permissions, each `TYPE.WORD` such as `article.publish`; `TYPE.*` is all of a type, `*` is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights(BTreeSet<String>);
+
+impl Rights {
+    /// These permissions.
+    pub fn new<S: Into<String>>(permissions: impl IntoIterator<Item = S>) -> Self {
+        Self(permissions.into_iter().map(Into::into).collect())
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::new(["*"])
+    }
+
+    /// Whether a permission is among them.
+    #[must_use]
+    pub fn have(&self, permission: &str) -> bool {
+        let of_type = permission.split_once('.').map(|(kind, _)| format!("{kind}.*"));
+        self.0.contains("*")
+            || self.0.contains(permission)
+            || of_type.is_some_and(|all| self.0.contains(&all))
+    }
+}

@@ -1,0 +1,115 @@
+//! What a definition does.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::piece::{Fate, Fault, Item, Message, Piece};
+use crate::context::Context;
+use crate::resource::ResourceType;
+
+/// What a program does to objects, in the database's transaction.
+///
+/// It may be given the same objects again after its transaction was rolled back, so all that it does belongs into the
+/// session; what happens elsewhere is for a [`Remote`].
+pub trait Operation: Send + Sync + 'static {
+    /// What it is given besides the objects. Its JSON schema is what people see.
+    type Input: DeserializeOwned + JsonSchema + Send + Sync + 'static;
+
+    /// Does it to all objects of a piece, and says of each that was not done what became of it.
+    ///
+    /// # Errors
+    /// When the piece cannot be done as a whole. It is rolled back, and tried again in smaller pieces.
+    fn run(
+        &self,
+        piece: &mut Piece<'_, '_>,
+        input: &Self::Input,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// An operation whose input is JSON.
+pub(crate) trait Local: Send + Sync {
+    fn run<'a>(
+        &'a self,
+        piece: &'a mut Piece<'_, '_>,
+        input: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Fault>>;
+}
+
+impl<O: Operation> Local for O {
+    fn run<'a>(
+        &'a self,
+        piece: &'a mut Piece<'_, '_>,
+        input: &'a Value,
+    ) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            let input = serde_json::from_value(input.clone()).map_err(|error| {
+                Fault::caused("the input is not what the operation takes", error)
+            })?;
+            Operation::run(self, piece, &input).await
+        })
+    }
+}
+
+/// What is done elsewhere: over HTTP, or by a worker. It is asked at least once for each object; the run and the object
+/// together tell whether it was asked before.
+pub trait Remote: Send + Sync + 'static {
+    /// Asks for all objects of an order, and reports what becomes of each. Objects that are not reported are pending, and
+    /// asked for again where it returns `Ok`; an error is what they failed with.
+    fn send<'a>(
+        &'a self,
+        order: &'a Order,
+        reporter: &'a dyn Reporter,
+    ) -> BoxFuture<'a, Result<(), Fault>>;
+}
+
+/// What a remote is asked for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The run.
+    pub run: Uuid,
+    /// The definition's name.
+    pub definition: String,
+    /// The type of the objects.
+    pub kind: ResourceType,
+    /// Who asked, in which tenant, and why.
+    pub context: Context,
+    /// The input, with its secrets.
+    pub input: Value,
+    /// The objects that are pending.
+    pub items: Vec<Item>,
+}
+
+/// Takes what a remote says.
+pub trait Reporter: Send + Sync {
+    /// Stores what became of objects, by their places, with messages; returns when it is committed. What was reported
+    /// before stays as it is. `Ok(false)` where the run was cancelled: nothing more should be done.
+    fn report(
+        &self,
+        fates: Vec<(u32, Fate)>,
+        messages: Vec<Message>,
+    ) -> BoxFuture<'_, Result<bool, Fault>>;
+}
+
+/// What a definition does.
+#[derive(Clone)]
+pub(crate) enum Effect {
+    /// Something in the database's transaction.
+    Local(Arc<dyn Local>),
+    /// Something elsewhere.
+    Remote(Arc<dyn Remote>),
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local(_) => "Local",
+            Self::Remote(_) => "Remote",
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! One thing that can be run.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::effect::{Effect, Operation, Remote};
+use super::input::Input;
+
+/// Where a definition is offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Places {
+    /// In lists, for what is selected there.
+    #[default]
+    List,
+    /// At a single object.
+    Object,
+    /// In both.
+    Both,
+}
+
+/// How finished it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// It is being tried.
+    Alpha,
+    /// It works, and may still change.
+    Beta,
+    /// It stays as it is.
+    #[default]
+    Stable,
+}
+
+/// What can go wrong for whoever runs it by mistake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// It runs at once.
+    #[default]
+    None,
+    /// It runs after its plan was confirmed.
+    Confirm,
+    /// It cannot be taken back; it runs after its plan was confirmed.
+    Danger,
+}
+
+/// When it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Whoever asks waits for it.
+    #[default]
+    Foreground,
+    /// A worker takes it.
+    Background,
+}
+
+/// What fails together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Each object by itself.
+    #[default]
+    Object,
+    /// All of them: one that fails undoes the run.
+    Run,
+}
+
+/// Something that can be run on selected objects.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) plural: Option<String>,
+    pub(crate) about: String,
+    pub(crate) places: Places,
+    pub(crate) stage: Stage,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) input: Input,
+    pub(crate) risk: Risk,
+    pub(crate) mode: Mode,
+    pub(crate) unit: Unit,
+    pub(crate) undo: Option<String>,
+    pub(crate) examples: Vec<Value>,
+    pub(crate) effect: Effect,
+}
+
+impl Definition {
+    /// What a program does in the database's transaction. The label may have `{name}` and `{plural}` for what the type is
+    /// called, as in `Publish {name}`.
+    pub fn new<O: Operation>(name: &str, label: &str, operation: O) -> Self {
+        Self::with(name, label, Input::of::<O::Input>(), Effect::Local(Arc::new(operation)))
+    }
+
+    /// What is done elsewhere.
+    pub fn remote(name: &str, label: &str, input: Input, remote: impl Remote) -> Self {
+        Self::with(name, label, input, Effect::Remote(Arc::new(remote)))
+    }
+
+    fn with(name: &str, label: &str, input: Input, effect: Effect) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            plural: None,
+            about: String::new(),
+            places: Places::default(),
+            stage: Stage::default(),
+            permissions: Vec::new(),
+            input,
+            risk: Risk::default(),
+            mode: Mode::default(),
+            unit: Unit::default(),
+            undo: None,
+            examples: Vec::new(),
+            effect,
+        }
+    }
+
+    /// The label for many objects; without it, the other one is for both.
+    #[must_use]
+    pub fn plural(self, label: &str) -> Self {
+        Self { plural: Some(label.to_owned()), ..self }
+    }
+
+    /// What it does, for people.
+    #[must_use]
+    pub fn about(self, text: &str) -> Self {
+        Self { about: text.to_owned(), ..self }
+    }
+
+    /// Where it is offered.
+    #[must_use]
+    pub fn offered(self, places: Places) -> Self {
+        Self { places, ..self }
+    }
+
+    /// How finished it is.
+    #[must_use]
+    pub fn stage(self, stage: Stage) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// Any of these permissions allows it, `TYPE.WORD`; `{type}.WORD` in a site-wide one. Without any, everybody may run
+    /// it who may run anything.
+    #[must_use]
+    pub fn permissions(self, any: &[&str]) -> Self {
+        Self { permissions: any.iter().map(|it| (*it).to_owned()).collect(), ..self }
+    }
+
+    /// What can go wrong.
+    #[must_use]
+    pub fn risk(self, risk: Risk) -> Self {
+        Self { risk, ..self }
+    }
+
+    /// A worker runs it.
+    #[must_use]
+    pub fn background(self) -> Self {
+        Self { mode: Mode::Background, ..self }
+    }
+
+    /// One object that fails undoes the run.
+    #[must_use]
+    pub fn atomic(self) -> Self {
+        Self { unit: Unit::Run, ..self }
+    }
+
+    /// The definition of the same type that undoes it.
+    #[must_use]
+    pub fn undo(self, name: &str) -> Self {
+        Self { undo: Some(name.to_owned()), ..self }
+    }
+
+    /// An input that is valid; each is checked against the schema when the catalog is built.
+    #[must_use]
+    pub fn example(mut self, input: Value) -> Self {
+        self.examples.push(input);
+        self
+    }
+}
