@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::consequence::Consequences;
 use super::piece::{Fate, Fault, Item, Message, Piece};
 use crate::context::Context;
 use crate::resource::ResourceType;
@@ -30,6 +31,18 @@ pub trait Operation: Send + Sync + 'static {
         piece: &mut Piece<'_, '_>,
         input: &Self::Input,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// What else will happen if it is run on the objects of a piece: for whoever confirms it. It changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn consequences(
+        &self,
+        _piece: &mut Piece<'_, '_>,
+        _input: &Self::Input,
+    ) -> impl Future<Output = Result<Consequences, Fault>> + Send {
+        std::future::ready(Ok(Consequences::default()))
+    }
 }
 
 /// An operation whose input is JSON. Every [`Operation`] is one; it is for whoever runs definitions.
@@ -46,6 +59,16 @@ pub trait Local: Send + Sync {
         piece: &'a mut Piece<'_, '_>,
         input: &'a Value,
     ) -> BoxFuture<'a, Result<(), Fault>>;
+
+    /// What else will happen.
+    ///
+    /// # Errors
+    /// When the input cannot be read, and when it cannot be found out.
+    fn consequences<'a>(
+        &'a self,
+        piece: &'a mut Piece<'_, '_>,
+        input: &'a Value,
+    ) -> BoxFuture<'a, Result<Consequences, Fault>>;
 }
 
 impl<O: Operation> Local for O {
@@ -58,13 +81,21 @@ impl<O: Operation> Local for O {
         piece: &'a mut Piece<'_, '_>,
         input: &'a Value,
     ) -> BoxFuture<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            // Without the cause: serde tells the value in it, which may be a secret.
-            let input = read(input)
-                .ok_or_else(|| Fault::new("the input is not what the operation takes"))?;
-            Operation::run(self, piece, &input).await
-        })
+        Box::pin(async move { Operation::run(self, piece, &given(input)?).await })
     }
+
+    fn consequences<'a>(
+        &'a self,
+        piece: &'a mut Piece<'_, '_>,
+        input: &'a Value,
+    ) -> BoxFuture<'a, Result<Consequences, Fault>> {
+        Box::pin(async move { Operation::consequences(self, piece, &given(input)?).await })
+    }
+}
+
+/// The input, or that it cannot be read: without the cause, for serde tells the value in it, which may be a secret.
+fn given<T: DeserializeOwned>(input: &Value) -> Result<T, Fault> {
+    read(input).ok_or_else(|| Fault::new("the input is not what the operation takes"))
 }
 
 /// An input as the operation takes it. The input of those that take nothing, `()`, is an object without fields.

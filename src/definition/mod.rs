@@ -11,9 +11,14 @@
 
 mod asker;
 mod builder;
+pub mod built_in;
 mod catalog;
 mod check;
+mod consequence;
+mod download;
 mod effect;
+#[cfg(feature = "cli")]
+pub mod file;
 mod input;
 mod label;
 mod level;
@@ -21,12 +26,16 @@ mod model;
 mod offer;
 mod permission;
 mod piece;
+#[cfg(feature = "cli")]
+pub mod remote;
 mod spec;
 
 pub use asker::{Asker, Rights};
 pub use builder::CatalogBuilder;
 pub use catalog::Catalog;
 pub use check::CatalogError;
+pub use consequence::{Consequence, Consequences, Impact};
+pub use download::{Download, Head};
 pub use effect::{Effect, Local, Operation, Order, Remote, Reporter};
 pub use input::{Input, InputFault};
 pub use label::by_count;

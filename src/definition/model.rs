@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::download::Download;
 use super::effect::{Effect, Operation, Remote};
 use super::input::{Input, InputFault};
 
@@ -107,6 +108,7 @@ pub struct Definition {
     pub(crate) undo: Option<String>,
     pub(crate) examples: Vec<Value>,
     pub(crate) effect: Effect,
+    pub(crate) download: Option<Arc<dyn Download>>,
 }
 
 impl Definition {
@@ -137,6 +139,7 @@ impl Definition {
             undo: None,
             examples: Vec::new(),
             effect,
+            download: None,
         }
     }
 
@@ -193,6 +196,12 @@ impl Definition {
     #[must_use]
     pub fn undo(self, name: &str) -> Self {
         Self { undo: Some(name.to_owned()), ..self }
+    }
+
+    /// When a run has ended, its asker may take bytes of the done objects away.
+    #[must_use]
+    pub fn download(self, download: impl Download) -> Self {
+        Self { download: Some(Arc::new(download)), ..self }
     }
 
     /// An input that is valid; each is checked against the schema when the catalog is built.

@@ -1,5 +1,7 @@
 //! A part of a selection that is worked on in one transaction.
 
+use super::asker::Rights;
+use super::catalog::Catalog;
 use super::level::Level;
 use crate::resource::{ResourceRef, ResourceType};
 use crate::session::Session;
@@ -52,6 +54,8 @@ pub struct Fault {
 /// and the actions of both are one transaction.
 pub struct Piece<'p, 'c> {
     pub(crate) session: &'p mut Session<'c>,
+    pub(crate) catalog: &'p Catalog,
+    pub(crate) rights: &'p Rights,
     pub(crate) kind: &'p ResourceType,
     pub(crate) items: &'p [Item],
     pub(crate) fates: Vec<Option<Fate>>,
@@ -79,10 +83,42 @@ impl From<crate::session::SessionError> for Fault {
     }
 }
 
-impl<'c> Piece<'_, 'c> {
+impl<'p, 'c> Piece<'p, 'c> {
+    /// Objects of one type, to be worked on in a session whose context is the asker's, with the asker's rights.
+    #[must_use]
+    pub fn new(
+        session: &'p mut Session<'c>,
+        catalog: &'p Catalog,
+        rights: &'p Rights,
+        kind: &'p ResourceType,
+        items: &'p [Item],
+    ) -> Self {
+        let fates = items.iter().map(|_| None).collect();
+        Self { session, catalog, rights, kind, items, fates, messages: Vec::new() }
+    }
+
+    /// What became of each object, in their order, and what was said.
+    #[must_use]
+    pub fn told(self) -> (Vec<Fate>, Vec<Message>) {
+        let fates = self.fates.into_iter().map(|fate| fate.unwrap_or(Fate::Done));
+        (fates.collect(), self.messages)
+    }
+
     /// The session, whose context has the asker and the run.
     pub fn session(&mut self) -> &mut Session<'c> {
         self.session
+    }
+
+    /// All types, and where their objects are.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        self.catalog
+    }
+
+    /// Whether the asker has a permission.
+    #[must_use]
+    pub fn may(&self, permission: &str) -> bool {
+        self.rights.have(permission)
     }
 
     /// The type of all the objects.

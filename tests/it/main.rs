@@ -43,6 +43,8 @@ mod access;
 mod server;
 
 #[cfg(feature = "cli")]
+mod actions;
+#[cfg(feature = "cli")]
 mod cli;
 mod examples;
 mod harness;

@@ -1,0 +1,8 @@
+//! What everybody can run without Rust: the built-in definitions, and those of a file.
+
+mod delete;
+mod elsewhere;
+mod file;
+mod hook;
+mod rig;
+mod sql;
