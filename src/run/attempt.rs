@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::error::{RunError, database};
 use super::runs::cut;
-use crate::context::Context;
-use crate::definition::{Fate, Fault, Item, Local, Message, Piece};
+use crate::definition::{Asker, Catalog, Consequences, Fate, Fault, Item, Local, Message, Piece};
 use crate::error::chain;
 use crate::resource::ResourceType;
 use crate::session::{DatabaseError, Session, SessionError};
@@ -27,7 +26,9 @@ SET CONSTRAINTS ALL DEFERRED";
 /// What is done, and by whom.
 pub(super) struct Attempt<'a> {
     pub(super) store: &'a Store,
-    pub(super) ctx: &'a Context,
+    pub(super) catalog: &'a Catalog,
+    /// Whose context has the run.
+    pub(super) asker: &'a Asker,
     pub(super) kind: &'a ResourceType,
     pub(super) local: &'a dyn Local,
     pub(super) input: &'a Value,
@@ -80,17 +81,12 @@ impl Attempt<'_> {
         const WHAT: &str = "begin a piece";
         tx.batch_execute(DEFER).await.map_err(database(WHAT))?;
         let savepoint = tx.savepoint("gesta_piece").await.map_err(database(WHAT))?;
-        let mut session = Session::within(self.store, savepoint, self.ctx)
+        let mut session = Session::within(self.store, savepoint, &self.asker.context)
             .map_err(|error| RunError::Interrupted(error.into()))?;
-        let mut piece = Piece {
-            session: &mut session,
-            kind: self.kind,
-            items,
-            fates: vec![None; items.len()],
-            messages: Vec::new(),
-        };
+        let (catalog, rights) = (self.catalog, &self.asker.rights);
+        let mut piece = Piece::new(&mut session, catalog, rights, self.kind, items);
         let mut ran = self.local.run(&mut piece, self.input).await;
-        let Piece { fates, messages, .. } = piece;
+        let (fates, messages) = piece.told();
         if ran.is_ok() {
             let checked = session.transaction().batch_execute(CHECK).await;
             ran = checked.map_err(|error| Fault::caused("it breaks a rule of the database", error));
@@ -100,10 +96,7 @@ impl Attempt<'_> {
             Err(_) => session.rollback().await,
         };
         match (ran, ended) {
-            (Ok(()), Ok(())) => {
-                let fates = fates.into_iter().map(|fate| fate.unwrap_or(Fate::Done)).collect();
-                Ok(Ok(Tried { fates, messages }))
-            }
+            (Ok(()), Ok(())) => Ok(Ok(Tried { fates, messages })),
             (Err(fault), Ok(())) if !is_interrupted(&fault) => Ok(Err(fault)),
             (Err(fault), _) => Err(RunError::Interrupted(fault)),
             (Ok(()), Err(error)) => {
@@ -115,6 +108,26 @@ impl Attempt<'_> {
                 }
             }
         }
+    }
+}
+
+impl Attempt<'_> {
+    /// What else would happen; nothing where it cannot be found out. It changes nothing.
+    pub(super) async fn consequences(
+        &self,
+        tx: &mut Transaction<'_>,
+        items: &[Item],
+    ) -> Result<Result<Consequences, Fault>, RunError> {
+        const WHAT: &str = "look for consequences";
+        let savepoint = tx.savepoint("gesta_consequences").await.map_err(database(WHAT))?;
+        let mut session = Session::within(self.store, savepoint, &self.asker.context)
+            .map_err(|error| RunError::Interrupted(error.into()))?;
+        let (catalog, rights) = (self.catalog, &self.asker.rights);
+        let mut piece = Piece::new(&mut session, catalog, rights, self.kind, items);
+        let found = self.local.consequences(&mut piece, self.input).await;
+        let ended = session.rollback().await;
+        ended.map_err(|error| RunError::Interrupted(error.into()))?;
+        Ok(found)
     }
 }
 

@@ -117,6 +117,14 @@ pub enum RunError {
         /// Why, and what to do.
         problem: &'static str,
     },
+    /// The run leaves no file.
+    #[error("the run {id} leaves nothing to take away: {problem}")]
+    NoDownload {
+        /// The run.
+        id: Uuid,
+        /// Why.
+        problem: &'static str,
+    },
     /// What should be recorded cannot be.
     #[error("the run cannot be recorded: {0}")]
     Record(InvalidAction),

@@ -165,7 +165,8 @@ impl Task<'_> {
     pub(super) fn attempt<'a>(&'a self, local: &'a dyn Local) -> Attempt<'a> {
         Attempt {
             store: &self.runs.store,
-            ctx: &self.asker.context,
+            catalog: &self.runs.catalog,
+            asker: &self.asker,
             kind: &self.kind,
             local,
             input: &self.input,

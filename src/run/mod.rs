@@ -39,6 +39,7 @@ mod archive;
 mod attempt;
 mod beat;
 mod cancel;
+mod download;
 mod error;
 mod execute;
 mod freeze;
@@ -62,6 +63,7 @@ mod version;
 mod whole;
 mod worker;
 
+pub use download::{Downloaded, RUN_DOWNLOAD};
 pub use error::RunError;
 pub use info::{
     Counts, ItemInfo, ItemOutcome, MessageInfo, RunInfo, RunState, SelectionInfo, Started,

@@ -11,7 +11,7 @@ use super::sample::Sample;
 use super::token::{Confirmation, Request};
 use super::version;
 use super::{open, record};
-use crate::definition::{Asker, Fate, Message, Risk};
+use crate::definition::{Asker, Consequences, Fate, Message, Risk};
 use crate::json::Json;
 use crate::resource::{Named, ResourceRef, ResourceType};
 
@@ -34,6 +34,8 @@ pub struct Plan {
     pub sample: Vec<Planned>,
     /// What the operation said.
     pub messages: Vec<Message>,
+    /// What else would happen, of the objects that it was tried with.
+    pub consequences: Consequences,
     /// Objects that have changed since they were selected or last planned, up to 20.
     pub changed: Vec<ResourceRef>,
     /// Whether it only runs with the token.
@@ -107,6 +109,7 @@ impl Runs {
             tried: sample.counts,
             sample: sample.planned,
             messages: sample.messages,
+            consequences: sample.consequences,
             changed,
             needs_confirmation: definition.risk > Risk::None,
             token,

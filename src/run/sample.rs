@@ -12,9 +12,12 @@ use super::info::Counts;
 use super::job::item;
 use super::open::Opened;
 use super::plan::{PLAN_LEN_MAX, Planned, PlannedAction};
-use super::runs::{Runs, begin, cell, query};
+use super::runs::{Runs, begin, cell, cut, query};
 use super::settle::tally;
-use crate::definition::{Asker, Definition, Effect, Fate, Item, Message};
+use crate::definition::{
+    Asker, Consequences, Definition, Effect, Fate, Fault, Item, Level, Message,
+};
+use crate::error::chain;
 use crate::resource::{Resource, ResourceType};
 
 /// Objects that are shown of each kind of fate.
@@ -54,6 +57,7 @@ pub(super) struct Taken {
     pub(super) counts: Counts,
     pub(super) planned: Vec<Planned>,
     pub(super) messages: Vec<Message>,
+    pub(super) consequences: Consequences,
 }
 
 impl Sample<'_> {
@@ -65,16 +69,21 @@ impl Sample<'_> {
     ) -> Result<Taken, RunError> {
         let Effect::Local(local) = &self.definition.effect else { return Ok(Taken::default()) };
         let run = self.runs.run_id();
-        let ctx = self.asker.context.clone().run(run);
-        let mut tx = begin(client, &ctx.tenant).await?;
+        let context = self.asker.context.clone().run(run);
+        let asker = Asker { context, rights: self.asker.rights.clone() };
+        let tenant = &asker.context.tenant;
+        let mut tx = begin(client, tenant).await?;
         query(&tx, "limit the time", LIMIT, &[&TIMEOUT]).await?;
         let len = i64::try_from(PLAN_LEN_MAX).unwrap_or(i64::MAX);
-        let params: [&(dyn ToSql + Sync); 3] = [&ctx.tenant.as_str(), &opened.info.id, &len];
+        let params: [&(dyn ToSql + Sync); 3] = [&tenant.as_str(), &opened.info.id, &len];
         let rows = query(&tx, "read the objects", FIRST, &params).await?;
         let items = rows.iter().map(|row| item(self.kind, row)).collect::<Result<Vec<_>, _>>()?;
-        let (store, kind, input) = (&self.runs.store, self.kind, self.input);
-        let attempt = Attempt { store, ctx: &ctx, kind, local: &**local, input };
-        let Tried { fates, messages } = attempt.divided(&mut tx, &items).await?;
+        let Runs { store, catalog, .. } = self.runs;
+        let (kind, input) = (self.kind, self.input);
+        let attempt = Attempt { store, catalog, asker: &asker, kind, local: &**local, input };
+        let found = attempt.consequences(&mut tx, &items).await?;
+        let Tried { fates, mut messages } = attempt.divided(&mut tx, &items).await?;
+        let consequences = told(found, items.len(), opened, &mut messages);
         let counts = tally(&fates);
         let shown = shown(items, fates);
         let mut actions = self.actions(&tx, run, &shown).await?;
@@ -87,7 +96,7 @@ impl Sample<'_> {
             },
             fate,
         });
-        Ok(Taken { counts, planned: planned.collect(), messages })
+        Ok(Taken { counts, planned: planned.collect(), messages, consequences })
     }
 
     async fn actions(
@@ -106,6 +115,24 @@ impl Sample<'_> {
             actions.entry(cell(&row, "object_id")?).or_default().push(action);
         }
         Ok(actions)
+    }
+}
+
+/// What else would happen, of the objects that were looked at; that it cannot be told is a message.
+fn told(
+    found: Result<Consequences, Fault>,
+    looked_at: usize,
+    opened: &Opened,
+    messages: &mut Vec<Message>,
+) -> Consequences {
+    let is_all = usize::try_from(opened.info.total).is_ok_and(|total| total <= looked_at);
+    match found {
+        Ok(found) => Consequences { is_whole: found.is_whole && is_all, ..found },
+        Err(fault) => {
+            let text = format!("what else would happen cannot be told: {}", chain(&fault));
+            messages.push(Message { level: Level::Warning, text: cut(&text) });
+            Consequences { all: Vec::new(), is_whole: false }
+        }
     }
 }
 

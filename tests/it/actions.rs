@@ -2,7 +2,9 @@
 
 mod delete;
 mod elsewhere;
+mod extraction;
 mod file;
 mod hook;
 mod rig;
+mod run;
 mod sql;

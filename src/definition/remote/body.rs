@@ -17,7 +17,7 @@ struct Body<'a> {
     tenant: &'a str,
     actor: Actor<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Value>,
+    reason: Option<&'a str>,
     input: &'a Value,
     objects: Vec<Object<'a>>,
 }
@@ -43,7 +43,6 @@ struct Object<'a> {
 /// The body for some objects of an order.
 pub(super) fn body(order: &Order, items: &[Item]) -> Vec<u8> {
     let actor = order.context.actor();
-    let reason = order.context.to_json().and_then(|context| context.value().get("reason").cloned());
     let body = Body {
         run: order.run,
         action: &order.definition,
@@ -54,7 +53,7 @@ pub(super) fn body(order: &Order, items: &[Item]) -> Vec<u8> {
             id: actor.resource.id.as_str(),
             name: actor.name.as_deref(),
         },
-        reason,
+        reason: order.context.why(),
         input: &order.input,
         objects: items
             .iter()

@@ -111,6 +111,7 @@ fn each_wrong_line_is_refused_with_what_is_there_and_what_is_allowed() {
         ),
         (format!("{ARTICLE}enable = [\"erase\"]\n"), "a.toml:6: `enable`"),
         (action("sql = \" \"\n"), "a.toml:9: `sql` is empty; give one statement"),
+        (action("sql = \" \"\n"), "a.toml:9: `sql` is empty; give one statement"),
         (action(""), "a.toml:8: action `go`: give exactly one of `sql`, `http`, `nats`"),
         (
             sql("risk = \"huge\"\n"),
