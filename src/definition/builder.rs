@@ -180,14 +180,16 @@ impl CatalogBuilder {
     }
 
     /// What a type has, in the order in which it is offered.
-    fn definitions_of(&self, kind: &str) -> Vec<&Arc<Definition>> {
+    fn definitions_of(&self, spec: &TypeSpec) -> Vec<&Arc<Definition>> {
+        let (kind, has_table) = (spec.kind(), spec.table_and_key().is_some());
         if self.none.contains(kind) {
             return Vec::new();
         }
         let own = || self.own.iter().filter(|(of, _)| of == kind).map(|(_, own)| own);
         let is_listed = |name: &str| own().any(|own| own.name() == name);
         let site = self.site.iter().filter(|definition| {
-            !self.disabled.contains(&definition.name) && !is_listed(&definition.name)
+            let is_here = has_table || !definition.needs_table;
+            is_here && !self.disabled.contains(&definition.name) && !is_listed(&definition.name)
         });
         let listed = own().filter_map(|own| match own {
             Own::Definition(definition) => Some(definition),
@@ -197,7 +199,7 @@ impl CatalogBuilder {
     }
 
     fn entries(&self, spec: &TypeSpec) -> Result<Vec<Entry>, CatalogError> {
-        let definitions = self.definitions_of(spec.kind());
+        let definitions = self.definitions_of(spec);
         let names = || definitions.iter().map(|definition| definition.name.as_str());
         let checked = definitions.iter().map(|definition| {
             let dangling = definition.undo.as_deref().filter(|undo| !names().any(|it| it == *undo));

@@ -143,7 +143,8 @@ fn problem_of(spec: &TypeSpec) -> Option<String> {
         let allowed = "letters, digits, `_` and `-` are allowed";
         return Some(format!("{} is no word of a permission; {allowed}", quote(word)));
     }
-    let columns = spec.filter_columns().unwrap_or_default().iter().map(String::as_str);
+    let columns = spec.filter_columns().unwrap_or_default().iter().chain(spec.hidden_columns());
+    let columns = columns.map(String::as_str);
     let mut columns = columns.chain(spec.name_column_name());
     let Some((table, key)) = spec.table_and_key() else {
         let column = columns.next()?;

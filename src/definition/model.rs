@@ -109,6 +109,7 @@ pub struct Definition {
     pub(crate) examples: Vec<Value>,
     pub(crate) effect: Effect,
     pub(crate) download: Option<Arc<dyn Download>>,
+    pub(crate) needs_table: bool,
 }
 
 impl Definition {
@@ -140,6 +141,7 @@ impl Definition {
             examples: Vec::new(),
             effect,
             download: None,
+            needs_table: false,
         }
     }
 
@@ -196,6 +198,12 @@ impl Definition {
     #[must_use]
     pub fn undo(self, name: &str) -> Self {
         Self { undo: Some(name.to_owned()), ..self }
+    }
+
+    /// It works on rows: as a site-wide one, only types that have a table have it.
+    #[must_use]
+    pub fn on_rows(self) -> Self {
+        Self { needs_table: true, ..self }
     }
 
     /// When a run has ended, its asker may take bytes of the done objects away.

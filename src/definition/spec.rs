@@ -1,7 +1,7 @@
 //! A type whose objects can be selected.
 
 use super::label::grouped;
-use crate::hook::Model;
+use crate::hook::{Model, Rule};
 
 /// What every type can be permitted, besides the words of its own.
 const WORDS: [&str; 4] = ["add", "change", "delete", "view"];
@@ -25,6 +25,7 @@ pub struct TypeSpec {
     table: Option<(String, String)>,
     name_column: Option<String>,
     filters: Option<Vec<String>>,
+    hidden: Vec<String>,
     words: Vec<String>,
 }
 
@@ -39,14 +40,16 @@ impl TypeSpec {
             table: None,
             name_column: None,
             filters: None,
+            hidden: Vec::new(),
             words: Vec::new(),
         }
     }
 
-    /// The type of a model's objects, which are rows of its table.
+    /// The type of a model's objects, which are rows of its table. Columns that have a rule are hidden.
     #[must_use]
     pub fn model<M: Model>(kind: &str, singular: &str, plural: &str) -> Self {
-        Self::new(kind, singular, plural).table(M::TABLE, M::KEY)
+        let rules: Vec<_> = M::RULES.iter().map(Rule::column).collect();
+        Self::new(kind, singular, plural).table(M::TABLE, M::KEY).hidden(&rules)
     }
 
     /// Its objects are rows of a table, written with its schema as in `newsroom.article`; the text of the key is the id.
@@ -65,6 +68,12 @@ impl TypeSpec {
     #[must_use]
     pub fn filters(self, columns: &[&str]) -> Self {
         Self { filters: Some(columns.iter().map(|it| (*it).to_owned()).collect()), ..self }
+    }
+
+    /// Columns whose values are secrets: what is built in neither records nor exports them.
+    #[must_use]
+    pub fn hidden(self, columns: &[&str]) -> Self {
+        Self { hidden: columns.iter().map(|it| (*it).to_owned()).collect(), ..self }
     }
 
     /// A further word of a permission, beside `add`, `change`, `delete` and `view`.
@@ -108,6 +117,12 @@ impl TypeSpec {
     #[must_use]
     pub fn filter_columns(&self) -> Option<&[String]> {
         self.filters.as_deref()
+    }
+
+    /// The columns whose values are secrets.
+    #[must_use]
+    pub fn hidden_columns(&self) -> &[String] {
+        &self.hidden
     }
 
     /// The words of its permissions: `add`, `change`, `delete`, `view`, then its own.

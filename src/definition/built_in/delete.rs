@@ -16,7 +16,7 @@ const DELETE: &str = "-- definition::built_in::delete
 DELETE FROM {table} AS t
 USING unnest($1::text[]::{kind}[]) WITH ORDINALITY AS g (key, n)
 WHERE t.{key} = g.key
-RETURNING g.n, (SELECT json_object_agg(e.key, json_build_array(e.value, NULL))::text FROM json_each(row_to_json(t.*)) AS e
+RETURNING g.n, (SELECT json_object_agg(e.key, json_build_array({value}, NULL))::text FROM json_each(row_to_json(t.*)) AS e
     WHERE e.value::text <> 'null'), clock_timestamp()";
 
 struct Delete;
@@ -25,7 +25,7 @@ struct Delete;
 /// with them by `ON DELETE CASCADE` needs the permission of its own type, where it has one.
 ///
 /// Each deletion is an action `delete` with what the row was: of the table's triggers where it is tracked (see
-/// [`crate::track`]), else of the run. An object that is no longer there is skipped.
+/// [`crate::track`]), else of the run, with `***` for the type's hidden columns. An object that is no longer there is skipped.
 #[must_use]
 pub fn delete() -> Definition {
     Definition::new("delete", "Delete this {name}", Delete)
@@ -36,6 +36,7 @@ pub fn delete() -> Definition {
         )
         .permissions(&["{type}.delete"])
         .risk(Risk::Danger)
+        .on_rows()
         .example(serde_json::json!({}))
 }
 
@@ -93,14 +94,20 @@ async fn is_allowed(piece: &mut Piece<'_, '_>, relation: &Relation) -> Result<bo
     }
 }
 
+/// What is recorded of a column: that a hidden one had a value.
+const VALUE: &str = "CASE WHEN e.key = ANY ($2::text[]) THEN '\"***\"'::json ELSE e.value END";
+
 /// Deletes the rows, and gives the actions that tell of them.
 async fn delete_rows(
     piece: &mut Piece<'_, '_>,
     relation: &Relation,
 ) -> Result<Vec<NewAction>, Fault> {
     let ids: Vec<&str> = piece.items.iter().map(|item| item.object.id.as_str()).collect();
+    let hidden = relation.hidden.as_slice();
+    let mut slots = relation.slots().to_vec();
+    slots.push(("value", VALUE));
     let tx = piece.session.transaction();
-    let found = rows(tx, "delete the rows", &fill(DELETE, &relation.slots()), &[&ids]).await?;
+    let found = rows(tx, "delete the rows", &fill(DELETE, &slots), &[&ids, &hidden]).await?;
     let mut gone = vec![false; ids.len()];
     let mut actions = Vec::with_capacity(found.len());
     for row in &found {

@@ -20,11 +20,12 @@ SELECT g.n
 FROM unnest($1::text[]::{kind}[]) WITH ORDINALITY AS g (key, n)
 JOIN {table} AS t ON t.{key} = g.key";
 
-/// The columns that this role may read, in their order.
+/// The columns that this role may read and that are not hidden, in their order.
 const COLUMNS: &str = "-- definition::built_in::columns
 SELECT a.attname::text, quote_ident(a.attname)
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege($1, a.attnum, 'SELECT')
+    AND a.attname <> ALL ($2::text[])
 ORDER BY a.attnum";
 
 /// Rows in the order of the selection.
@@ -68,6 +69,7 @@ pub fn export() -> Definition {
         )
         .permissions(&["{type}.view"])
         .offered(Places::Both)
+        .on_rows()
         .example(json!({ "format": "csv" }))
         .example(json!({ "format": "jsonl" }))
         .download(Export)
@@ -168,7 +170,7 @@ async fn columns(
     relation: &Relation,
 ) -> Result<Vec<(String, String)>, Fault> {
     let tx = piece.session.transaction();
-    let found = rows(tx, "read the columns", COLUMNS, &[&relation.oid]).await?;
+    let found = rows(tx, "read the columns", COLUMNS, &[&relation.oid, &relation.hidden]).await?;
     Ok(found.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 

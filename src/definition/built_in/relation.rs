@@ -30,6 +30,8 @@ pub(super) struct Relation {
     pub(super) key_kind: String,
     pub(super) is_lockable: bool,
     pub(super) is_tracked: bool,
+    /// Columns whose values are told to nobody.
+    pub(super) hidden: Vec<String>,
 }
 
 impl Relation {
@@ -37,7 +39,8 @@ impl Relation {
     pub(super) async fn of(piece: &Piece<'_, '_>) -> Result<Self, Fault> {
         let kind = piece.kind();
         let spec = piece.catalog.resource(kind);
-        let Some((table, key)) = spec.and_then(|spec| spec.table_and_key()) else {
+        let named = spec.and_then(|spec| Some((spec.table_and_key()?, spec.hidden_columns())));
+        let Some(((table, key), hidden)) = named else {
             return Err(Fault::new(format!("the type `{kind}` has no table in the catalog")));
         };
         let name = |error: &dyn std::fmt::Display| Fault::new(format!("type `{kind}`: {error}"));
@@ -58,6 +61,7 @@ impl Relation {
             key_kind: row.get(1),
             is_lockable: row.get(2),
             is_tracked: row.get(3),
+            hidden: hidden.to_vec(),
         })
     }
 }

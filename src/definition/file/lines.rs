@@ -17,8 +17,7 @@ pub(super) struct Lines<'a> {
 impl Lines<'_> {
     /// Something is wrong at some bytes.
     pub(super) fn error(&self, at: &Range<usize>, problem: impl Display) -> FileError {
-        let before = self.text.as_bytes().get(..at.start).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + self.text.get(..at.start).unwrap_or_default().matches('\n').count();
         FileError { file: self.file.to_owned(), line, problem: problem.to_string() }
     }
 

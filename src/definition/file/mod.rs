@@ -19,8 +19,8 @@
 //! WHERE id = ANY ($1::bigint[]) AND state <> 'published' RETURNING id"""
 //! ```
 //!
-//! A file has `[types.NAME]`, `[[actions]]` and `disable`, a list of site-wide names. `delete` and `export` are in every
-//! catalog of a file (see [`super::built_in`]); an action without `type` is site-wide.
+//! A file has `[types.NAME]`, `[[actions]]` and `disable`, a list of site-wide names. Every type with a table has `delete`
+//! and `export` (see [`super::built_in`]); an action without `type` is site-wide.
 //!
 //! | key of a type | means |
 //! |---|---|
@@ -28,6 +28,7 @@
 //! | `name` | the column that tells what an object is called |
 //! | `singular`, `plural` | what one and many are called |
 //! | `filters` | the columns that a filter may use; all without it |
+//! | `hidden` | columns with secrets, which are neither recorded nor exported by what is built in |
 //! | `permissions` | words beside `add`, `change`, `delete`, `view` |
 //! | `enable` | site-wide actions that are disabled, and which this type has |
 //! | `none` | `true`: it has no actions at all |

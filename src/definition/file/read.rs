@@ -85,6 +85,7 @@ fn spec(lines: Lines<'_>, kind: &Text, given: &Type) -> Result<TypeSpec, FileErr
     if let Some(columns) = &given.filters {
         spec = spec.filters(&columns.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    spec = spec.hidden(&given.hidden.iter().map(String::as_str).collect::<Vec<_>>());
     Ok(given.permissions.iter().fold(spec, |spec, word| spec.permission(word)))
 }
 
@@ -218,7 +219,7 @@ fn place(whole: &Whole, error: &CatalogError) -> Range<usize> {
             || matches!(error, CatalogError::Name { given } if *given == quote(action.name.get_ref()))
     };
     // The last one: of two with one name it is the second that is too many.
-    if let Some(action) = actions().filter(is_named).last() {
+    if let Some(action) = actions().rfind(is_named) {
         return key_of(action, error).unwrap_or_else(|| action.name.span());
     }
     let mut kinds = whole.types.keys();

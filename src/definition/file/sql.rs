@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Column, Row, Statement};
 use uuid::Uuid;
 
 use super::super::effect::Operation;
@@ -81,7 +81,7 @@ enum Shape {
 
 impl Shape {
     fn of(statement: &Statement) -> Result<Self, Fault> {
-        let kinds: Vec<_> = statement.columns().iter().map(|column| column.type_()).collect();
+        let kinds: Vec<_> = statement.columns().iter().map(Column::type_).collect();
         let is_id = |kind: &Type| is_text(kind) || WHOLE.contains(kind) || *kind == Type::UUID;
         match kinds[..] {
             [] => Ok(Self::Nothing),

@@ -33,6 +33,8 @@ pub(super) struct Type {
     pub(super) plural: String,
     pub(super) filters: Option<Vec<String>>,
     #[serde(default)]
+    pub(super) hidden: Vec<String>,
+    #[serde(default)]
     pub(super) permissions: Vec<String>,
     #[serde(default)]
     pub(super) enable: Vec<Text>,

@@ -36,13 +36,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !special && !reserved
 }
 
-/// Of what is in use (2000::/3), without documentation and what carries an IPv4 address in it.
+/// Of what is in use (`2000::/3`), without documentation and what carries an IPv4 address in it.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(inner) = address.to_ipv4_mapped() {
         return is_public_v4(inner);
     }
     match address.segments() {
-        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, ..] => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002 | 0x3fff, ..] => false,
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

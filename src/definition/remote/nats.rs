@@ -32,7 +32,7 @@ const AT_ONCE: usize = 8;
 /// Bytes of an order beside its objects and the input: headers and the subjects.
 const ROOM: usize = 4 * 1024;
 /// How long to wait for a worker where none listens, before whoever runs it looks whether it is still wanted.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// The pause between two looks for a worker.
 const PAUSE: Duration = Duration::from_millis(500);
 

@@ -59,6 +59,18 @@ async fn deleted_rows_are_recorded_with_what_they_were_in_one_insert() {
     check_log(&desk.db).await;
 }
 
+/// Secrets are neither recorded nor exported.
+#[tokio::test]
+async fn hidden_columns_are_told_to_nobody() {
+    let article = TypeSpec::new("article", "article", "articles").table("newsroom.article", "id");
+    let article = article.hidden(&["title", "note"]);
+    let builder = gesta::definition::Catalog::builder().resource(article).site(built_in::delete());
+    let desk = Desk::with(builder.build().expect("a catalog")).await;
+    assert_eq!(desk.fates(DELETE, &["3"], &asker(&["*"])).await, [("3".to_owned(), Fate::Done)]);
+    let log = desk.log("delete").await;
+    assert!(log[0].contains(r#""title": ["***", null]"#) && !log[0].contains("note"), "{log:?}");
+}
+
 #[tokio::test]
 async fn triggers_of_a_tracked_table_record_the_deletion_and_nothing_else_does() {
     let desk = Desk::new().await;
