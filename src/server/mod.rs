@@ -46,6 +46,7 @@ mod serve;
 mod state;
 mod status;
 mod suggest;
+mod verbs;
 
 #[cfg(feature = "cli")]
 pub(crate) use api::keys::KeyForm;

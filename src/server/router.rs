@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
+use tower_layer::Layer;
 
 use super::finish::finish;
 use super::problem::Problem;
@@ -26,10 +27,10 @@ const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// The API on a state. Each request must have a `ConnectInfo<SocketAddr>` among its extensions.
 pub fn router(state: AppState) -> Router {
-    let (paths, document) = routes().finish(state.base_path());
+    let (paths, verbs, document) = routes().finish(state.base_path());
     let paths = match state.base_path().as_str() {
         "" => paths,
-        base => Router::new().nest(base, paths),
+        base => Router::new().without_v07_checks().nest(base, paths),
     };
     let context = ContextLayer::new(|_| None)
         .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
@@ -43,12 +44,14 @@ pub fn router(state: AppState) -> Router {
         CompressionLayer::new(),
         RequestDecompressionLayer::new(),
     );
-    paths
+    let found = paths
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(document))
         .layer(layers)
-        .with_state(state)
+        .with_state(state);
+    let led = map_request(move |request: Request| std::future::ready(verbs.lead(request)));
+    Router::new().fallback_service(led.layer(found))
 }
 
 /// All of them.
