@@ -24,17 +24,32 @@ pub enum Scope {
     KeysManage,
     /// Read the server's metrics.
     MetricsRead,
+    /// See which actions can be run on what.
+    ActionsRead,
+    /// Select objects, and plan and run actions over them.
+    ActionsRun,
+    /// Read runs, and follow them live.
+    RunsRead,
+    /// Cancel runs.
+    RunsCancel,
+    /// Change roles, and who is a member of them.
+    RolesManage,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::EventsRead,
         Self::EventsExport,
         Self::EventsWrite,
         Self::FeedsManage,
         Self::KeysManage,
         Self::MetricsRead,
+        Self::ActionsRead,
+        Self::ActionsRun,
+        Self::RunsRead,
+        Self::RunsCancel,
+        Self::RolesManage,
     ];
 
     /// Its name, as in `events:read`.
@@ -47,6 +62,11 @@ impl Scope {
             Self::FeedsManage => "feeds:manage",
             Self::KeysManage => "keys:manage",
             Self::MetricsRead => "metrics:read",
+            Self::ActionsRead => "actions:read",
+            Self::ActionsRun => "actions:run",
+            Self::RunsRead => "runs:read",
+            Self::RunsCancel => "runs:cancel",
+            Self::RolesManage => "roles:manage",
         }
     }
 
@@ -61,6 +81,11 @@ impl Scope {
             Self::FeedsManage => "follow and unfollow for others than oneself",
             Self::KeysManage => "make, list and revoke keys of the tenant",
             Self::MetricsRead => "read the server's metrics",
+            Self::ActionsRead => "see which actions can be run on what",
+            Self::ActionsRun => "select objects, and plan and run actions over them",
+            Self::RunsRead => "read runs, and follow them live",
+            Self::RunsCancel => "cancel runs",
+            Self::RolesManage => "change roles, and who is a member of them",
         }
     }
 }

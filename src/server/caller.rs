@@ -128,11 +128,13 @@ impl Caller {
 /// What somebody tries who needs a scope, as a verb.
 fn attempt(scope: Scope) -> &'static str {
     match scope {
-        Scope::EventsRead | Scope::MetricsRead => "read",
+        Scope::EventsRead | Scope::MetricsRead | Scope::ActionsRead | Scope::RunsRead => "read",
         Scope::EventsExport => "export",
         Scope::EventsWrite => "append",
         Scope::FeedsManage => "follow",
-        Scope::KeysManage => "manage",
+        Scope::KeysManage | Scope::RolesManage => "manage",
+        Scope::ActionsRun => "run",
+        Scope::RunsCancel => "cancel",
     }
 }
 
