@@ -32,7 +32,8 @@ impl Rights {
     /// Whether a permission is among them.
     #[must_use]
     pub fn have(&self, permission: &str) -> bool {
-        let of_type = permission.split_once('.').map(|(kind, _)| format!("{kind}.*"));
+        // At the last point: a type may hold points, a word holds none.
+        let of_type = permission.rsplit_once('.').map(|(kind, _)| format!("{kind}.*"));
         self.0.contains("*")
             || self.0.contains(permission)
             || of_type.is_some_and(|all| self.0.contains(&all))

@@ -32,8 +32,15 @@ pub trait Operation: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
-/// An operation whose input is JSON.
-pub(crate) trait Local: Send + Sync {
+/// An operation whose input is JSON. Every [`Operation`] is one; it is for whoever runs definitions.
+pub trait Local: Send + Sync {
+    /// Whether the operation can read an input. One that fits the schema and cannot be read would fail at each object.
+    fn reads(&self, input: &Value) -> bool;
+
+    /// Does it to all objects of a piece.
+    ///
+    /// # Errors
+    /// When the input cannot be read, and when the piece cannot be done as a whole.
     fn run<'a>(
         &'a self,
         piece: &'a mut Piece<'_, '_>,
@@ -42,18 +49,29 @@ pub(crate) trait Local: Send + Sync {
 }
 
 impl<O: Operation> Local for O {
+    fn reads(&self, input: &Value) -> bool {
+        read::<O::Input>(input).is_some()
+    }
+
     fn run<'a>(
         &'a self,
         piece: &'a mut Piece<'_, '_>,
         input: &'a Value,
     ) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
-            let input = serde_json::from_value(input.clone()).map_err(|error| {
-                Fault::caused("the input is not what the operation takes", error)
-            })?;
+            // Without the cause: serde tells the value in it, which may be a secret.
+            let input = read(input)
+                .ok_or_else(|| Fault::new("the input is not what the operation takes"))?;
             Operation::run(self, piece, &input).await
         })
     }
+}
+
+/// An input as the operation takes it. The input of those that take nothing, `()`, is an object without fields.
+fn read<T: DeserializeOwned>(input: &Value) -> Option<T> {
+    let is_empty = input.as_object().is_some_and(serde_json::Map::is_empty);
+    let nothing = || is_empty.then(|| T::deserialize(Value::Null).ok()).flatten();
+    T::deserialize(input).ok().or_else(nothing)
 }
 
 /// What is done elsewhere: over HTTP, or by a worker. It is asked at least once for each object; the run and the object
@@ -96,9 +114,9 @@ pub trait Reporter: Send + Sync {
     ) -> BoxFuture<'_, Result<bool, Fault>>;
 }
 
-/// What a definition does.
+/// What a definition does; for whoever runs definitions.
 #[derive(Clone)]
-pub(crate) enum Effect {
+pub enum Effect {
     /// Something in the database's transaction.
     Local(Arc<dyn Local>),
     /// Something elsewhere.

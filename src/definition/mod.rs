@@ -10,14 +10,28 @@
 //! [`Definition`], then [`Catalog`].
 
 mod asker;
+mod builder;
+mod catalog;
+mod check;
 mod effect;
 mod input;
+mod label;
+mod level;
 mod model;
+mod offer;
+mod permission;
 mod piece;
+mod spec;
 
 pub use asker::{Asker, Rights};
-pub(crate) use effect::{Effect, Local};
-pub use effect::{Operation, Order, Remote, Reporter};
-pub use input::Input;
-pub use model::{Definition, Mode, Places, Risk, Stage, Unit};
-pub use piece::{Fate, Fault, Item, Level, Message, Piece};
+pub use builder::CatalogBuilder;
+pub use catalog::Catalog;
+pub use check::CatalogError;
+pub use effect::{Effect, Local, Operation, Order, Remote, Reporter};
+pub use input::{Input, InputFault};
+pub use label::by_count;
+pub use level::{InvalidLevel, Level};
+pub use model::{Definition, Mode, Place, Places, Risk, Stage, Unit};
+pub use offer::Offer;
+pub use piece::{Fate, Fault, Item, Message, Piece};
+pub use spec::TypeSpec;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::effect::{Effect, Operation, Remote};
-use super::input::Input;
+use super::input::{Input, InputFault};
 
 /// Where a definition is offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Places {
     /// In lists, for what is selected there.
     #[default]
@@ -19,8 +21,30 @@ pub enum Places {
     Both,
 }
 
+/// Where somebody looks for what can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// At a list.
+    List,
+    /// At a single object.
+    Object,
+}
+
+impl Places {
+    /// Whether a place is one of them.
+    #[must_use]
+    pub const fn include(self, place: Place) -> bool {
+        matches!(
+            (self, place),
+            (Self::Both, _) | (Self::List, Place::List) | (Self::Object, Place::Object)
+        )
+    }
+}
+
 /// How finished it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// It is being tried.
     Alpha,
@@ -32,7 +56,8 @@ pub enum Stage {
 }
 
 /// What can go wrong for whoever runs it by mistake.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Risk {
     /// It runs at once.
     #[default]
@@ -44,7 +69,8 @@ pub enum Risk {
 }
 
 /// When it runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Whoever asks waits for it.
     #[default]
@@ -54,7 +80,8 @@ pub enum Mode {
 }
 
 /// What fails together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Each object by itself.
     #[default]
@@ -84,7 +111,7 @@ pub struct Definition {
 
 impl Definition {
     /// What a program does in the database's transaction. The label may have `{name}` and `{plural}` for what the type is
-    /// called, as in `Publish {name}`.
+    /// called, as in `Publish {name}`; an empty one is made of the name, `make_published` is then `Make published`.
     pub fn new<O: Operation>(name: &str, label: &str, operation: O) -> Self {
         Self::with(name, label, Input::of::<O::Input>(), Effect::Local(Arc::new(operation)))
     }
@@ -137,8 +164,8 @@ impl Definition {
         Self { stage, ..self }
     }
 
-    /// Any of these permissions allows it, `TYPE.WORD`; `{type}.WORD` in a site-wide one. Without any, everybody may run
-    /// it who may run anything.
+    /// Any of these permissions allows it, `TYPE.WORD`; `{type}.WORD` stands for the type that it is offered for. Without
+    /// any, everybody may run it who may run anything.
     #[must_use]
     pub fn permissions(self, any: &[&str]) -> Self {
         Self { permissions: any.iter().map(|it| (*it).to_owned()).collect(), ..self }
@@ -173,5 +200,35 @@ impl Definition {
     pub fn example(mut self, input: Value) -> Self {
         self.examples.push(input);
         self
+    }
+
+    /// Its name, which is unique in its type.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is given besides the objects.
+    #[must_use]
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
+    /// Whether it can be given an input: whether that fits the schema, and whether a program can read it.
+    ///
+    /// # Errors
+    /// What is wrong, and where. No text holds a value.
+    pub fn check(&self, input: &Value) -> Result<(), Vec<InputFault>> {
+        self.input.check(input)?;
+        match &self.effect {
+            Effect::Local(operation) if !operation.reads(input) => Err(vec![InputFault::unread()]),
+            _ => Ok(()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A part of a selection that is worked on in one transaction.
 
+use super::level::Level;
 use crate::resource::{ResourceRef, ResourceType};
 use crate::session::Session;
 
@@ -26,21 +27,6 @@ pub enum Fate {
     Denied(String),
     /// It was tried and failed, and why.
     Failed(String),
-}
-
-/// How much a message matters, as in a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// For developers.
-    Debug,
-    /// For information.
-    Info,
-    /// It went well.
-    Success,
-    /// Something needs attention.
-    Warning,
-    /// Something failed.
-    Error,
 }
 
 /// What an operation says to whoever runs it.
