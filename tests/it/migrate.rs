@@ -14,7 +14,7 @@ use crate::support::{OwnCluster, bare_database};
 /// Databases of one cluster that are migrated at the same moment.
 const AT_ONCE: usize = 6;
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "0001_roles",
     "0002_action",
     "0003_partitions",
@@ -23,6 +23,7 @@ const ALL: [&str; 8] = [
     "0006_relay",
     "0007_access",
     "0008_secret",
+    "0009_run",
 ];
 
 async fn connect(config: &Config) -> Client {
