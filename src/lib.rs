@@ -87,6 +87,8 @@ pub mod log;
 pub mod live;
 #[cfg(feature = "actions")]
 pub mod definition;
+#[cfg(feature = "actions")]
+pub mod run;
 #[cfg(feature = "nats")]
 pub mod relay;
 #[cfg(feature = "nats")]

@@ -23,6 +23,11 @@ impl Rights {
         Self(permissions.into_iter().map(Into::into).collect())
     }
 
+    /// The permissions, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// All of them.
     #[must_use]
     pub fn all() -> Self {
