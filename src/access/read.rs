@@ -103,6 +103,8 @@ pub enum Refusal {
     Tenant(String),
     /// The request is for another actor than the credential's, named like this.
     Actor(String),
+    /// The caller may not run this action, `TYPE.NAME`.
+    Action(String),
     /// A key that was to be made would see more than its maker.
     Sight,
     /// The key is not known, or of another shape.
@@ -133,6 +135,7 @@ impl Refusal {
             Self::Scope(scope) => json!({ "refused": "scope", "scope": scope.as_str() }),
             Self::Tenant(name) => json!({ "refused": "tenant", "tenant": quote(name) }),
             Self::Actor(name) => json!({ "refused": "actor", "actor": quote(name) }),
+            Self::Action(name) => json!({ "refused": "action", "action": name }),
             Self::Sight => json!({ "refused": "sight" }),
             Self::Key => json!({ "refused": "key" }),
             Self::Expired(id) => json!({ "refused": "expired", "key": id }),

@@ -91,6 +91,14 @@ impl Caller {
         Ok(self.identity.reader(self.state.store(), self.need_tenant()?.clone()))
     }
 
+    /// STUB
+    pub(super) async fn asker(&self) -> Result<crate::definition::Asker, Problem> {
+        Ok(crate::definition::Asker {
+            context: self.context(self.need_tenant()?),
+            rights: crate::definition::Rights::all(),
+        })
+    }
+
     /// The context of what the caller does in a tenant.
     pub(super) fn context(&self, tenant: &Tenant) -> Context {
         self.seen.clone().acting(&self.identity.who).tenant(tenant.clone())
@@ -98,7 +106,11 @@ impl Caller {
 
     /// Records that the caller was refused what they tried.
     pub(super) fn denied(&self, attempt: &'static str, refusal: Refusal) {
-        let denial = Denial::new(attempt, refusal);
+        self.record_denied(Denial::new(attempt, refusal));
+    }
+
+    /// The same, where more is known of it.
+    pub(super) fn record_denied(&self, denial: Denial) {
         let denial = match &self.tenant {
             Some(tenant) => denial.tenant(tenant.clone()),
             None => denial,
@@ -184,6 +196,21 @@ impl FromRequestParts<AppState> for Manages {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         caller.require(Scope::KeysManage)?;
+        Ok(Self(caller))
+    }
+}
+
+/// A [`Caller`] who may run actions: whoever may not is refused before the body is read.
+#[derive(Clone, Debug)]
+pub(super) struct Acts(pub(super) Caller);
+
+impl FromRequestParts<AppState> for Acts {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(Scope::ActionsRun)?;
+        caller.need_tenant()?;
         Ok(Self(caller))
     }
 }

@@ -36,6 +36,7 @@ mod problem;
 mod query;
 mod read;
 mod reads;
+mod reason;
 mod refusal;
 mod reply;
 mod results;
@@ -49,7 +50,11 @@ mod suggest;
 mod verbs;
 
 #[cfg(feature = "cli")]
+pub(crate) use api::actions::ActionForm;
+#[cfg(feature = "cli")]
 pub(crate) use api::keys::KeyForm;
+#[cfg(feature = "cli")]
+pub(crate) use api::runs::{ItemForm, PlanForm, PlannedForm, RunForm};
 
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};

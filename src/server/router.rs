@@ -58,7 +58,7 @@ pub fn router(state: AppState) -> Router {
 fn routes() -> Routes {
     use api::{append, batch, keys, validate, whoami};
     use meta::{healthz, metrics, openapi, problems, readyz, version};
-    reads(Routes::default())
+    actions(reads(Routes::default()))
         .post("/api/v1/events", append::post, append::doc())
         .post("/api/v1/events:batch", batch::post, batch::doc())
         .post("/api/v1/events:validate", validate::post, validate::doc())
@@ -73,6 +73,28 @@ fn routes() -> Routes {
         .get("/openapi.json", openapi::get, openapi::doc())
         .get("/docs/problems", problems::list, problems::list_doc())
         .get("/docs/problems/{slug}", problems::get, problems::doc())
+}
+
+/// What can be run, and its runs.
+fn actions(routes: Routes) -> Routes {
+    use api::{actions, runs, selections};
+    const ACTION: &str = "/api/v1/resources/{type}/actions/{name}";
+    const RUN: &str = "/api/v1/runs/{id}";
+    routes
+        .get("/api/v1/resources", actions::resources::get, actions::resources::doc())
+        .get("/api/v1/resources/{type}/actions", actions::list::get, actions::list::doc())
+        .get(ACTION, actions::show::get, actions::show::doc())
+        .post("/api/v1/selections", selections::create::post, selections::create::doc())
+        .get("/api/v1/selections/{id}", selections::show::get, selections::show::doc())
+        .verb((ACTION, "plan"), runs::plan::post, runs::plan::doc())
+        .post("/api/v1/resources/{type}/actions/{name}/runs", runs::start::post, runs::start::doc())
+        .get("/api/v1/runs", runs::list::get, runs::list::doc())
+        .get(RUN, runs::show::get, runs::show::doc())
+        .get("/api/v1/runs/{id}/items", runs::items::get, runs::items::doc())
+        .get("/api/v1/runs/{id}/messages", runs::messages::get, runs::messages::doc())
+        .get("/api/v1/runs/{id}/progress", runs::progress::get, runs::progress::doc())
+        .verb((RUN, "cancel"), runs::cancel::post, runs::cancel::doc())
+        .verb((RUN, "retry"), runs::retry::post, runs::retry::doc())
 }
 
 async fn unknown_path() -> Problem {

@@ -14,8 +14,10 @@ use super::origin::Origin;
 use super::read::Streams;
 use super::seal::Seal;
 use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
+use crate::definition::Catalog;
 use crate::error::quote;
 use crate::live::Live;
+use crate::run::Runs;
 use crate::store::{Failure, Store, Writer};
 
 /// Characters of a base path: some folders, not a text.
@@ -39,6 +41,7 @@ struct Inner {
     room: Room,
     limits: RateLimits,
     settings: Settings,
+    runs: Runs,
 }
 
 /// What an operator may set.
@@ -54,6 +57,8 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// Proxies that say who asks; nobody by default.
     pub proxy_identity: Option<ProxyTrust>,
+    /// What can be run on which objects; nothing by default.
+    pub catalog: Catalog,
 }
 
 impl AppState {
@@ -74,6 +79,7 @@ impl AppState {
             closing: watch::Sender::new(false),
             limits: RateLimits::new(settings.requests_per_minute),
             room: Room::new(),
+            runs: Runs::new(&store, settings.catalog.clone()),
             store,
             writer,
             keys,
@@ -104,6 +110,13 @@ impl AppState {
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.0.recorder
+    }
+
+    /// What can be run, and its runs. Somebody must run a [`Worker`](crate::run::Worker) of them for what runs in the
+    /// background.
+    #[must_use]
+    pub fn runs(&self) -> &Runs {
+        &self.0.runs
     }
 
     /// The actions as they are committed, for all who listen.

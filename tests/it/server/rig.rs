@@ -26,6 +26,8 @@ pub(crate) const WRITER: &str = "writer";
 pub(crate) const ANN: &str = "ann";
 /// A key that may read only, and sees what is public.
 pub(crate) const READER: &str = "reader";
+/// A key of `user:ed`, who may run actions, and sees their own runs.
+pub(crate) const EDITOR: &str = "editor";
 /// A key of all tenants that may do anything and sees everything.
 pub(crate) const ADMIN: &str = "admin";
 
@@ -91,10 +93,13 @@ pub(crate) async fn make_keys(db: &TestDb) -> HashMap<&'static str, String> {
     let both = [Scope::EventsRead, Scope::EventsWrite];
     let named = |name: &str| NewKey::new(name, &resource(&format!("service:{name}")).named(name));
     let ann = resource("user:ann").named("Ann");
+    let ed = resource("user:ed").named("Ed");
+    let editing = [Scope::ActionsRead, Scope::ActionsRun, Scope::EventsRead];
     let all = [
         (WRITER, named("writer").scopes(both)),
         (ANN, NewKey::new("ann", &ann).scopes(both).acting()),
         (READER, named("reader").scopes([Scope::EventsRead])),
+        (EDITOR, NewKey::new("editor", &ed).scopes(editing).acting()),
         (ADMIN, named("admin").scopes(Scope::ALL).all_tenants().auditor()),
     ];
     let mut made = HashMap::new();
