@@ -105,6 +105,8 @@ pub enum Refusal {
     Actor(String),
     /// A key that was to be made would see more than its maker.
     Sight,
+    /// A key or a role was to give this permission, which the giver has not.
+    Permission(String),
     /// The key is not known, or of another shape.
     Key,
     /// The key with this id has expired.
@@ -134,6 +136,7 @@ impl Refusal {
             Self::Tenant(name) => json!({ "refused": "tenant", "tenant": quote(name) }),
             Self::Actor(name) => json!({ "refused": "actor", "actor": quote(name) }),
             Self::Sight => json!({ "refused": "sight" }),
+            Self::Permission(name) => json!({ "refused": "permission", "permission": name }),
             Self::Key => json!({ "refused": "key" }),
             Self::Expired(id) => json!({ "refused": "expired", "key": id }),
             Self::Revoked(id) => json!({ "refused": "revoked", "key": id }),

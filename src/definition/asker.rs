@@ -32,9 +32,42 @@ impl Rights {
     /// Whether a permission is among them.
     #[must_use]
     pub fn have(&self, permission: &str) -> bool {
-        let of_type = permission.split_once('.').map(|(kind, _)| format!("{kind}.*"));
+        // At the last point: a type may hold points, a word holds none.
+        let of_type = permission.rsplit_once('.').map(|(kind, _)| format!("{kind}.*"));
         self.0.contains("*")
             || self.0.contains(permission)
             || of_type.is_some_and(|all| self.0.contains(&all))
+    }
+
+    /// The first of some permissions that is not among these. `TYPE.*` is among them where it stands there, or `*` does.
+    #[must_use]
+    pub fn lack<'a>(&self, of: &'a Self) -> Option<&'a str> {
+        of.iter().find(|permission| !self.have(permission))
+    }
+
+    /// Each of them, as it was given.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_lack_what_is_neither_named_nor_covered() {
+        let all = Rights::all();
+        let some = Rights::new(["article.*", "aws.User.view", "page.view"]);
+        assert_eq!(all.lack(&some), None);
+        assert_eq!(some.lack(&all), Some("*"));
+        assert_eq!(some.lack(&Rights::new(["article.publish", "article.*"])), None);
+        assert_eq!(some.lack(&Rights::new(["page.*"])), Some("page.*"));
+        assert_eq!(some.lack(&Rights::new(["aws.*"])), Some("aws.*"));
+        assert_eq!(
+            Rights::new(["aws.*"]).lack(&Rights::new(["aws.User.view"])),
+            Some("aws.User.view")
+        );
+        assert_eq!(Rights::default().lack(&Rights::default()), None);
     }
 }

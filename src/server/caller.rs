@@ -12,12 +12,15 @@ use super::credential::{identify, too_often};
 use super::entries::Entry;
 use super::finish::Asker;
 use super::problem::{Fault, Problem};
+use super::refusal::of_role;
 use super::state::AppState;
 use super::status::Kind;
 use crate::access::{Denial, Identity, Refusal, Scope, Via};
 use crate::context::Context;
+use crate::definition;
 use crate::error::quote;
 use crate::resource::Tenant;
+use crate::role::Giver;
 use crate::stream::Reader;
 
 /// Names the tenant, for credentials of all tenants; others may name their own.
@@ -89,6 +92,27 @@ impl Caller {
     pub fn reader(&self, scope: Scope) -> Result<Reader, Problem> {
         self.require(scope)?;
         Ok(self.identity.reader(self.state.store(), self.need_tenant()?.clone()))
+    }
+
+    /// The caller with what their roles allow in the tenant, and those that a proxy names: for whatever is run over objects.
+    /// A change of roles by this server is seen at once, one by another process within [`crate::role::RIGHTS_WITHIN`].
+    ///
+    /// # Errors
+    /// 400 without a tenant; where the database does not answer.
+    pub async fn asker(&self) -> Result<definition::Asker, Problem> {
+        let (tenant, who) = (self.need_tenant()?, &self.identity.who.resource);
+        let rights = self.state.roles().rights(tenant, who, &self.identity.groups).await;
+        Ok(definition::Asker { context: self.context(tenant), rights: rights.map_err(of_role)? })
+    }
+
+    /// The caller as one who changes roles, and gives what they have.
+    pub(super) fn giver(&self, reason: Option<String>) -> Result<Giver, Problem> {
+        let by = self.context(self.need_tenant()?);
+        let by = match reason {
+            Some(reason) => by.reason(reason),
+            None => by,
+        };
+        Ok(Giver::member(&by, &self.identity.groups))
     }
 
     /// The context of what the caller does in a tenant.
@@ -184,6 +208,20 @@ impl FromRequestParts<AppState> for Manages {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         caller.require(Scope::KeysManage)?;
+        Ok(Self(caller))
+    }
+}
+
+/// A [`Caller`] who may change roles: whoever may not is refused before the body is read.
+#[derive(Clone, Debug)]
+pub struct ManagesRoles(pub Caller);
+
+impl FromRequestParts<AppState> for ManagesRoles {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(Scope::RolesManage)?;
         Ok(Self(caller))
     }
 }

@@ -52,7 +52,7 @@ pub(crate) use api::keys::KeyForm;
 
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};
-pub use caller::{Appends, Caller, Manages, TENANT_HEADER};
+pub use caller::{Appends, Caller, Manages, ManagesRoles, TENANT_HEADER};
 pub use origin::{Origin, OriginError};
 pub use path::Path;
 pub use problem::{Fault, Problem};

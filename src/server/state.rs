@@ -16,6 +16,7 @@ use super::seal::Seal;
 use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
 use crate::error::quote;
 use crate::live::Live;
+use crate::role::Roles;
 use crate::store::{Failure, Store, Writer};
 
 /// Characters of a base path: some folders, not a text.
@@ -30,6 +31,7 @@ struct Inner {
     store: Store,
     writer: Writer,
     keys: Keys,
+    roles: Roles,
     metrics: Metrics,
     recorder: Recorder,
     live: Live,
@@ -74,6 +76,7 @@ impl AppState {
             closing: watch::Sender::new(false),
             limits: RateLimits::new(settings.requests_per_minute),
             room: Room::new(),
+            roles: Roles::new(&store),
             store,
             writer,
             keys,
@@ -98,6 +101,12 @@ impl AppState {
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Who may run what.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.0.roles
     }
 
     /// Records who read what, and who was refused.
