@@ -21,6 +21,7 @@ mod nats;
 mod psql;
 mod query;
 mod relay;
+mod role;
 mod layout;
 mod log;
 mod object;
@@ -154,6 +155,9 @@ enum Command {
     /// Make, list and revoke keys of the HTTP API
     #[command(before_help = key::EXAMPLES)]
     Key(key::Args),
+    /// Say who may run what: roles, their permissions and members
+    #[command(before_help = role::EXAMPLES)]
+    Role(role::Args),
     /// Run the server: the HTTP API
     #[command(before_help = serve::EXAMPLES)]
     Serve(Box<serve::Args>),
@@ -288,6 +292,7 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Stats(args) => stats::run(args, session).await,
         Command::Relay(args) => relay::run(*args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Role(args) => role::run(args, session).await,
         Command::Serve(args) => serve::run(*args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
         Command::Track(args) => track::run(*args, session).await,

@@ -212,20 +212,6 @@ impl FromRequestParts<AppState> for Manages {
     }
 }
 
-/// A [`Caller`] who may change roles: whoever may not is refused before the body is read.
-#[derive(Clone, Debug)]
-pub struct ManagesRoles(pub Caller);
-
-impl FromRequestParts<AppState> for ManagesRoles {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        caller.require(Scope::RolesManage)?;
-        Ok(Self(caller))
-    }
-}
-
 /// The credential's own tenant, which the header may repeat; for a credential of all tenants, the header's.
 fn tenant(caller: &Caller, headers: &HeaderMap) -> Result<Option<Tenant>, Problem> {
     let mut values = headers.get_all(TENANT_HEADER).iter();

@@ -49,10 +49,12 @@ mod suggest;
 
 #[cfg(feature = "cli")]
 pub(crate) use api::keys::KeyForm;
+#[cfg(feature = "cli")]
+pub(crate) use api::roles::{MemberForm, RoleForm};
 
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};
-pub use caller::{Appends, Caller, Manages, ManagesRoles, TENANT_HEADER};
+pub use caller::{Appends, Caller, Manages, TENANT_HEADER};
 pub use origin::{Origin, OriginError};
 pub use path::Path;
 pub use problem::{Fault, Problem};

@@ -15,6 +15,7 @@ pub(super) mod histogram;
 pub(super) mod keys;
 pub(super) mod object;
 pub(super) mod parse;
+pub(super) mod roles;
 pub(super) mod runs;
 pub(super) mod stream;
 pub(super) mod streams;

@@ -26,12 +26,15 @@ pub(crate) enum Tag {
     Feeds,
     /// Credentials.
     Keys,
+    /// Who may run what.
+    Roles,
     /// The server itself.
     Meta,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 4] = [Self::Events, Self::Feeds, Self::Keys, Self::Meta];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Events, Self::Feeds, Self::Keys, Self::Roles, Self::Meta];
 
     /// Its name, and what it is about.
     pub(super) fn told(self) -> (&'static str, &'static str) {
@@ -39,6 +42,7 @@ impl Tag {
             Self::Events => ("events", "Actions: who did what, to what, when and why."),
             Self::Feeds => ("feeds", "Who follows what, and what those did whom somebody follows."),
             Self::Keys => ("keys", "Credentials: what they are, made, listed, revoked."),
+            Self::Roles => ("roles", "Who may run what: roles, their permissions and members."),
             Self::Meta => ("meta", "The server itself. These paths need no key."),
         }
     }

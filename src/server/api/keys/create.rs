@@ -24,7 +24,7 @@ const JSON: [&str; 1] = ["application/json"];
 /// Requests a minute; the database has a column for so many.
 const RATE_MAX: u32 = i32::MAX.cast_unsigned();
 /// Bytes of a reason: a sentence or a ticket.
-const REASON_LEN_MAX: usize = 1024;
+pub(crate) const REASON_LEN_MAX: usize = 1024;
 
 /// A key that is to be made.
 #[derive(Debug, Deserialize)]
