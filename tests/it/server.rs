@@ -14,4 +14,5 @@ mod openapi;
 mod process;
 mod read;
 pub(crate) mod rig;
+mod roles;
 mod shutdown;
