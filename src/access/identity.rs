@@ -70,6 +70,18 @@ impl Scope {
         }
     }
 
+    /// Whether it allows what somebody's roles allow, as whom a key's requests are recorded.
+    pub(super) const fn is_by_roles(self) -> bool {
+        matches!(
+            self,
+            Self::ActionsRead
+                | Self::ActionsRun
+                | Self::RunsRead
+                | Self::RunsCancel
+                | Self::RolesManage
+        )
+    }
+
     /// What it allows, in a few words.
     pub(crate) const fn text(self) -> &'static str {
         match self {
@@ -133,6 +145,8 @@ pub struct Identity {
     pub scopes: Vec<Scope>,
     /// What may be seen.
     pub sight: Sight,
+    /// Roles that a trusted proxy says they have, beside those that they are a member of.
+    pub groups: Vec<String>,
     /// Requests a minute; none for what the server allows by default.
     pub quota: Option<NonZeroU32>,
     /// By what they are known.

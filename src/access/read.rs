@@ -107,6 +107,8 @@ pub enum Refusal {
     Action(String),
     /// A key that was to be made would see more than its maker.
     Sight,
+    /// A key or a role was to give this permission, which the giver has not.
+    Permission(String),
     /// The key is not known, or of another shape.
     Key,
     /// The key with this id has expired.
@@ -137,6 +139,7 @@ impl Refusal {
             Self::Actor(name) => json!({ "refused": "actor", "actor": quote(name) }),
             Self::Action(name) => json!({ "refused": "action", "action": name }),
             Self::Sight => json!({ "refused": "sight" }),
+            Self::Permission(name) => json!({ "refused": "permission", "permission": name }),
             Self::Key => json!({ "refused": "key" }),
             Self::Expired(id) => json!({ "refused": "expired", "key": id }),
             Self::Revoked(id) => json!({ "refused": "revoked", "key": id }),

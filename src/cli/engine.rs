@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::definition::{Asker, Offer, Rights};
 use crate::error::quote;
 use crate::resource::{ResourceRef, ResourceType, Tenant};
+use crate::role::Roles;
 use crate::run::Runs;
 
 const WHO: &str = "-- cli::engine::who
@@ -65,7 +66,11 @@ impl Engine {
 impl By {
     async fn asker(&self, database: &Database, session: &Session) -> anyhow::Result<Asker> {
         let (context, rights) = match &self.actor {
-            Some(actor) => (Context::new(actor), Rights::default()),
+            Some(actor) => {
+                let roles = Roles::new(&database.store);
+                let rights = roles.rights(&session.tenant, actor, &[]).await?;
+                (Context::new(actor), rights)
+            }
             None => {
                 let client = database.store.client().await?;
                 let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;

@@ -26,6 +26,7 @@ mod progress;
 mod psql;
 mod query;
 mod relay;
+mod role;
 mod run;
 mod layout;
 mod log;
@@ -168,6 +169,9 @@ enum Command {
     /// Make, list and revoke keys of the HTTP API
     #[command(before_help = key::EXAMPLES)]
     Key(key::Args),
+    /// Say who may run what: roles, their permissions and members
+    #[command(before_help = role::EXAMPLES)]
+    Role(role::Args),
     /// Run the server: the HTTP API
     #[command(before_help = serve::EXAMPLES)]
     Serve(Box<serve::Args>),
@@ -332,6 +336,7 @@ async fn dispatch(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Action(args) => action::run(args, session).await,
         Command::Run(args) => run::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Role(args) => role::run(args, session).await,
         Command::Serve(args) => serve::run(*args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
         Command::Track(args) => track::run(*args, session).await,

@@ -79,6 +79,9 @@ struct Identity {
     /// They see actions with this label; may be repeated
     #[arg(long = "proxy-label", value_name = "LABEL", requires = "proxy_users")]
     label: Vec<String>,
+    /// Believe their X-Gesta-Groups too: names of roles that people have
+    #[arg(long = "proxy-roles", requires = "proxy_users")]
+    roles: bool,
 }
 
 /// `10.0.0.0/8`, or one address.
@@ -245,7 +248,8 @@ impl Identity {
         let sight = Sight::Labels(self.label.clone());
         let rights = Rights { scopes: self.scope.clone(), sight };
         let trust = ProxyTrust::new(proxies.iter().copied(), kind.clone());
-        Ok(Some(trust.tenant(session.tenant.clone()).everybody(rights)))
+        let trust = trust.tenant(session.tenant.clone()).everybody(rights);
+        Ok(Some(if self.roles { trust.roles_of_groups() } else { trust }))
     }
 }
 

@@ -12,12 +12,15 @@ use super::credential::{identify, too_often};
 use super::entries::Entry;
 use super::finish::Asker;
 use super::problem::{Fault, Problem};
+use super::refusal::of_role;
 use super::state::AppState;
 use super::status::Kind;
 use crate::access::{Denial, Identity, Refusal, Scope, Via};
 use crate::context::Context;
+use crate::definition;
 use crate::error::quote;
 use crate::resource::Tenant;
+use crate::role::Giver;
 use crate::stream::Reader;
 
 /// Names the tenant, for credentials of all tenants; others may name their own.
@@ -91,12 +94,25 @@ impl Caller {
         Ok(self.identity.reader(self.state.store(), self.need_tenant()?.clone()))
     }
 
-    /// STUB
-    pub(super) async fn asker(&self) -> Result<crate::definition::Asker, Problem> {
-        Ok(crate::definition::Asker {
-            context: self.context(self.need_tenant()?),
-            rights: crate::definition::Rights::all(),
-        })
+    /// The caller with what their roles allow in the tenant, and those that a proxy names: for whatever is run over objects.
+    /// A change of roles by this server is seen at once, one by another process within [`crate::role::RIGHTS_WITHIN`].
+    ///
+    /// # Errors
+    /// 400 without a tenant; where the database does not answer.
+    pub async fn asker(&self) -> Result<definition::Asker, Problem> {
+        let (tenant, who) = (self.need_tenant()?, &self.identity.who.resource);
+        let rights = self.state.roles().rights(tenant, who, &self.identity.groups).await;
+        Ok(definition::Asker { context: self.context(tenant), rights: rights.map_err(of_role)? })
+    }
+
+    /// The caller as one who changes roles, and gives what they have.
+    pub(super) fn giver(&self, reason: Option<String>) -> Result<Giver, Problem> {
+        let by = self.context(self.need_tenant()?);
+        let by = match reason {
+            Some(reason) => by.reason(reason),
+            None => by,
+        };
+        Ok(Giver::member(&by, &self.identity.groups))
     }
 
     /// The context of what the caller does in a tenant.

@@ -7,13 +7,13 @@ use super::problem::Fault;
 use super::refusal::Refusal;
 
 /// Bytes of a reason: a sentence or a ticket.
-const LEN_MAX: usize = 1024;
+pub(super) const REASON_LEN_MAX: usize = 1024;
 
 /// The reason that a body gives.
 pub(super) fn of(given: Option<&str>) -> Result<Option<String>, Refusal> {
     let Some(reason) = given else { return Ok(None) };
-    if reason.len() > LEN_MAX || reason.contains('\0') {
-        let detail = format!("`reason` may have up to {LEN_MAX} bytes, and no U+0000");
+    if reason.len() > REASON_LEN_MAX || reason.contains('\0') {
+        let detail = format!("`reason` may have up to {REASON_LEN_MAX} bytes, and no U+0000");
         return Err(Refusal::body(Fault::pointer("/reason", "invalid-value", detail)));
     }
     Ok(Some(reason.to_owned()))
@@ -21,5 +21,5 @@ pub(super) fn of(given: Option<&str>) -> Result<Option<String>, Refusal> {
 
 /// What the document says of it.
 pub(super) fn schema() -> ObjectBuilder {
-    text(LEN_MAX).schema_type(or_null(Type::String)).description(Some("Why, for the log."))
+    text(REASON_LEN_MAX).schema_type(or_null(Type::String)).description(Some("Why, for the log."))
 }

@@ -54,9 +54,12 @@ pub fn router(state: AppState) -> Router {
     Router::new().fallback_service(led.layer(found))
 }
 
+/// Somebody as a member of a role.
+const MEMBER: &str = "/api/v1/roles/{name}/members/{type}/{id}";
+
 /// All of them.
 fn routes() -> Routes {
-    use api::{append, batch, keys, validate, whoami};
+    use api::{append, batch, keys, roles, validate, whoami};
     use meta::{healthz, metrics, openapi, problems, readyz, version};
     actions(reads(Routes::default()))
         .post("/api/v1/events", append::post, append::doc())
@@ -65,6 +68,13 @@ fn routes() -> Routes {
         .get("/api/v1/keys", keys::list::get, keys::list::doc())
         .post("/api/v1/keys", keys::create::post, keys::create::doc())
         .delete("/api/v1/keys/{id}", keys::revoke::delete, keys::revoke::doc())
+        .get("/api/v1/roles", roles::list::get, roles::list::doc())
+        .get("/api/v1/roles/{name}", roles::show::get, roles::show::doc())
+        .put("/api/v1/roles/{name}", roles::put::put, roles::put::doc())
+        .delete("/api/v1/roles/{name}", roles::remove::delete, roles::remove::doc())
+        .get("/api/v1/roles/{name}/members", roles::members::get, roles::members::doc())
+        .put(MEMBER, roles::member::put, roles::member::put_doc())
+        .delete(MEMBER, roles::member::delete, roles::member::delete_doc())
         .get("/api/v1/whoami", whoami::get, whoami::doc())
         .get("/healthz", healthz::get, healthz::doc())
         .get("/readyz", readyz::get, readyz::doc())

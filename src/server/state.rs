@@ -17,6 +17,7 @@ use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
 use crate::definition::Catalog;
 use crate::error::quote;
 use crate::live::Live;
+use crate::role::Roles;
 use crate::run::Runs;
 use crate::store::{Failure, Store, Writer};
 
@@ -32,6 +33,7 @@ struct Inner {
     store: Store,
     writer: Writer,
     keys: Keys,
+    roles: Roles,
     metrics: Metrics,
     recorder: Recorder,
     live: Live,
@@ -80,6 +82,7 @@ impl AppState {
             limits: RateLimits::new(settings.requests_per_minute),
             room: Room::new(),
             runs: Runs::new(&store, settings.catalog.clone()),
+            roles: Roles::new(&store),
             store,
             writer,
             keys,
@@ -104,6 +107,12 @@ impl AppState {
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Who may run what.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.0.roles
     }
 
     /// Records who read what, and who was refused.

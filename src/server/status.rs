@@ -65,9 +65,10 @@ kinds! {
     NotYours "identity-mismatch" FORBIDDEN "The request contradicts its credential"
         "The tenant, and for some credentials also the actor, come from the credential. A header or field that names another \
          one is refused, not overruled: leave it out, or use the other one's credential.",
-    Worth "exceeds-credential" FORBIDDEN "The key would be worth more than the one that makes it"
-        "Nobody gives what they do not have: a new key has scopes, and sees labels, that its maker's has. `errors` names what \
-         goes beyond.",
+    Worth "exceeds-credential" FORBIDDEN "More would be given than its giver has"
+        "Nobody gives what they do not have: a new key has scopes, and sees labels, that its maker's has, and is not recorded \
+         as somebody who may run more; a role is given permissions, and members, by who has these permissions. `detail` names \
+         what goes beyond, and `errors` where.",
     UnknownPath "unknown-path" NOT_FOUND "There is nothing at this path"
         "No operation has this path. Look for a slip, and for the base path of the server.",
     NotFound "not-found" NOT_FOUND "It does not exist, or you may not see it"
@@ -81,6 +82,9 @@ kinds! {
     Conflict "conflict" CONFLICT "Another action has this id"
         "An action with this id and other content is stored already. Nothing was overwritten. An id that is sent again must \
          have the same content; another action needs an id of its own.",
+    BuiltIn "built-in" CONFLICT "It is built in, and cannot be changed"
+        "The role `administrator` is there in every tenant, with all permissions. Members come and go; the role itself is \
+         neither changed nor removed. Make one of another name.",
     TooLarge "too-large" PAYLOAD_TOO_LARGE "The body is too large"
         "`detail` says how much is allowed, unpacked. Send several requests.",
     MediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body's format is not taken here"

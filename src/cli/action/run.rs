@@ -86,20 +86,12 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         say::note("nothing was changed");
         return Ok(Code::Error);
     }
-    let start = Start {
-        kind: args.kind,
-        name: args.name,
-        selection: selected.id,
-        input,
-        token: plan.filter(|plan| plan.needs_confirmation).map(|plan| plan.token),
-        idempotency_key: args.idempotency_key,
-        mode: Some(if args.who_works.wait || args.who_works.detach {
-            Mode::Background
-        } else {
-            Mode::Foreground
-        }),
-    };
-    if args.who_works.wait || args.who_works.detach {
+    let is_left = args.who_works.wait || args.who_works.detach;
+    let mode = if is_left { Mode::Background } else { Mode::Foreground };
+    let mut start = Start::new(args.kind, &args.name, selected.id).input(input).mode(mode);
+    start.token = plan.filter(|plan| plan.needs_confirmation).map(|plan| plan.token);
+    start.idempotency_key = args.idempotency_key;
+    if is_left {
         return left_to_others(&engine, start, &args.who_works, session).await;
     }
     progress::run(&engine, start, session).await

@@ -16,6 +16,7 @@ pub(super) mod histogram;
 pub(super) mod keys;
 pub(super) mod object;
 pub(super) mod parse;
+pub(super) mod roles;
 pub(crate) mod runs;
 pub(crate) mod selections;
 pub(super) mod stream;

@@ -30,13 +30,15 @@ pub(crate) enum Tag {
     Runs,
     /// Credentials.
     Keys,
+    /// Who may run what.
+    Roles,
     /// The server itself.
     Meta,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Events, Self::Feeds, Self::Actions, Self::Runs, Self::Keys, Self::Meta];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Events, Self::Feeds, Self::Actions, Self::Runs, Self::Keys, Self::Roles, Self::Meta];
 
     /// Its name, and what it is about.
     pub(super) fn told(self) -> (&'static str, &'static str) {
@@ -49,6 +51,7 @@ impl Tag {
             ),
             Self::Runs => ("runs", "Who ran what, on what, why, and what became of each object."),
             Self::Keys => ("keys", "Credentials: what they are, made, listed, revoked."),
+            Self::Roles => ("roles", "Who may run what: roles, their permissions and members."),
             Self::Meta => ("meta", "The server itself. These paths need no key."),
         }
     }

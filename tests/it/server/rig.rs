@@ -7,6 +7,7 @@ use std::ops::Deref;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use gesta::access::{Keys, NewKey, Scope};
+use gesta::role::{Giver, RoleName, Roles};
 use gesta::server::{AppState, ServeError, Settings, serve};
 use gesta::{Context, Store};
 use http_body_util::{BodyExt, Full};
@@ -106,7 +107,16 @@ pub(crate) async fn make_keys(db: &TestDb) -> HashMap<&'static str, String> {
     for (name, key) in all {
         made.insert(name, make_key(db, key).await);
     }
+    make_administrator(db, "service:admin").await;
     made
+}
+
+/// Somebody may run everything in the tenant `default`, and say who else may.
+pub(crate) async fn make_administrator(db: &TestDb, who: &str) {
+    let roles = Roles::new(&db.unbound_store().await);
+    let by = Giver::operator(&Context::new(&resource("user:operator")));
+    let added = roles.add_member(&by, &RoleName::administrator(), &resource(who)).await;
+    added.expect("a member");
 }
 
 /// One more key of the tenant `default`, or of all tenants.

@@ -25,11 +25,13 @@ impl<S: Send + Sync> FromRequestParts<S> for ActionPath {
     }
 }
 
-/// What is offered there. That somebody asked for what they may not run is recorded.
+/// What is offered there. That somebody asked for what they may not run is recorded as this attempt; nobody waits for that,
+/// so the time of the answer says nothing either.
 ///
 /// # Errors
 /// 404, the same for what there is not and for what is not for them.
 pub(crate) fn offer<'c>(
+    attempt: &'static str,
     catalog: &'c Catalog,
     caller: &Caller,
     asker: &Asker,
@@ -42,7 +44,7 @@ pub(crate) fn offer<'c>(
     }
     if let Some(definition) = catalog.known(&kind, &path.name) {
         let called = format!("{kind}.{}", definition.name);
-        let denial = Denial::new("run", Refusal::Action(called.clone()));
+        let denial = Denial::new(attempt, Refusal::Action(called.clone()));
         caller.record_denied(match ResourceRef::new("action", called) {
             Ok(object) => denial.object(&object),
             Err(_) => denial,

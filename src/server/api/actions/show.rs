@@ -35,6 +35,6 @@ pub(crate) async fn get(
 ) -> Result<JsonReply<ActionForm>, Problem> {
     caller.require(Scope::ActionsRead)?;
     let asker = caller.asker().await?;
-    let (_, offer) = offer(state.runs().catalog(), &caller, &asker, &path)?;
+    let (_, offer) = offer("read", state.runs().catalog(), &caller, &asker, &path)?;
     Ok(JsonReply(ActionForm::from(&offer)))
 }

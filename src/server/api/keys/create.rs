@@ -55,7 +55,7 @@ pub(crate) fn doc() -> Doc {
     Doc::new(Tag::Keys, "createKey", "Make a key of the tenant")
         .text(
             "The secret is in the answer, and cannot be had again. Nobody gives what they do not have: neither scopes nor labels \
-             that the maker's key lacks. Keys for all tenants are made by `gesta key create --all-tenants`.",
+             that the maker's key lacks, nor, with a scope for actions, runs or roles, an actor whose roles allow more. Keys for all tenants are made by `gesta key create --all-tenants`.",
         )
         .scope(Scope::KeysManage)
         .in_tenant()
@@ -85,6 +85,9 @@ pub(crate) async fn post(
         match error {
             KeyError::Scope(scope) => caller.denied("manage", Denied::Scope(scope)),
             KeyError::Sight => caller.denied("manage", Denied::Sight),
+            KeyError::Permission { ref permission, .. } => {
+                caller.denied("manage", Denied::Permission(permission.clone()));
+            }
             _ => {}
         }
         of_key(error)

@@ -7,6 +7,7 @@ use super::given::PlanBody;
 use super::plan_form::{PlanForm, example};
 use crate::access::Scope;
 use crate::import;
+use crate::run::RUN_REFUSE;
 use crate::server::api::actions::{ActionPath, of_action, offer};
 use crate::server::caller::Acts;
 use crate::server::openapi::{Doc, Media, Tag};
@@ -44,7 +45,7 @@ pub(crate) async fn post(
     acceptable(&payload.headers, &JSON)?;
     content_type(&payload.headers, &JSON)?;
     let asker = caller.asker().await?;
-    let (kind, _) = offer(state.runs().catalog(), &caller, &asker, &path)?;
+    let (kind, _) = offer(RUN_REFUSE, state.runs().catalog(), &caller, &asker, &path)?;
     let body: PlanBody = import::read("body", &payload.bytes).map_err(Refusal::from)?;
     let (given, input) = body.parts();
     let selection = given.understood()?.made(&state, &caller, &asker, &kind).await?;

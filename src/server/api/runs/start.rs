@@ -2,16 +2,18 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::given::RunBody;
 use super::key::{IdempotencyKey, header};
 use super::plan::of_selections;
 use super::plan_form::PlanForm;
-use super::started::{started, started_doc};
+use super::started::{answer, started, started_doc};
 use crate::access::Scope;
 use crate::import;
-use crate::run::Start;
+use crate::resource::ResourceType;
+use crate::run::{RUN_REFUSE, Start};
 use crate::server::api::actions::{ActionPath, of_action, offer};
 use crate::server::caller::Acts;
 use crate::server::openapi::{Doc, Media, Tag};
@@ -48,16 +50,22 @@ pub(crate) async fn post(
     acceptable(&payload.headers, &JSON)?;
     content_type(&payload.headers, &JSON)?;
     let mut asker = caller.asker().await?;
-    let (kind, _) = offer(state.runs().catalog(), &caller, &asker, &path)?;
+    let (kind, _) = offer(RUN_REFUSE, state.runs().catalog(), &caller, &asker, &path)?;
     let body: RunBody = import::read("body", &payload.bytes).map_err(Refusal::from)?;
     if let Some(reason) = reason::of(body.reason.as_deref())? {
         asker.context = asker.context.reason(reason);
     }
+    let fingerprint = fingerprint(&kind, &path.name, &payload.bytes);
+    if let Some(key) = &idempotency_key
+        && let Some(before) = state.runs().started_before(&asker, key, fingerprint).await?
+    {
+        return answer(&state, &before);
+    }
     let token = body.token.clone();
     let (given, input) = body.parts();
     let selection = given.understood()?.made(&state, &caller, &asker, &kind).await?;
-    let start =
-        Start { kind, name: path.name, selection, input, token, idempotency_key, mode: None };
+    let mut start = Start::new(kind, &path.name, selection).input(input).fingerprint(fingerprint);
+    (start.token, start.idempotency_key) = (token, idempotency_key);
     let (runs, wanted, order) = (state.runs().clone(), asker.clone(), start.clone());
     let answered = started(&state, async move { runs.start(&wanted, order).await }).await;
     match answered {
@@ -69,4 +77,15 @@ pub(crate) async fn post(
         }
         answered => answered,
     }
+}
+
+/// What tells requests with the same key apart: what was sent, however its fields are ordered.
+fn fingerprint(kind: &ResourceType, name: &str, body: &[u8]) -> [u8; 32] {
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default().to_string();
+    let mut hash = Sha256::new();
+    for part in [kind.as_str(), name, &body] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }

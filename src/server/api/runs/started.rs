@@ -32,6 +32,11 @@ pub(super) async fn started(
     start: impl Future<Output = Result<Started, RunError>> + Send + 'static,
 ) -> Result<Response, Problem> {
     let started = tokio::spawn(start).await.map_err(|error| Problem::internal(&error))??;
+    answer(state, &started)
+}
+
+/// The answer with a run.
+pub(super) fn answer(state: &AppState, started: &Started) -> Result<Response, Problem> {
     let run = RunForm::from(&started.run);
     let location = format!("{}/api/v1/runs/{}", state.base_path(), run.id);
     let is_ended = run.is_ended;

@@ -6,15 +6,16 @@ use axum::http::Method;
 use gesta::definition::{
     Catalog, Definition, Fate, Fault, Level, Operation, Piece, Places, Risk, TypeSpec,
 };
+use gesta::role::{Giver, NewRole, RoleName, Roles};
 use gesta::server::Settings;
 use gesta::session::Selection;
-use gesta::{Hook, Model, Resource, ResourceRef};
+use gesta::{Context, Hook, Model, Resource, ResourceRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::server::rig::{Answer, EDITOR, Rig};
-use crate::support::{TestDb, database};
+use crate::support::{TestDb, database, resource};
 
 #[derive(Serialize, Deserialize)]
 struct Article {
@@ -69,6 +70,9 @@ impl Operation for Set {
         let ids: Vec<_> = piece.open_ids().into_iter().map(str::to_owned).collect();
         let patch = json!({ "state": self.0 });
         piece.session().update::<Article>(Selection::ids(ids), &patch).await?;
+        if input.secret.as_deref() == Some("wrong") {
+            return Err(Fault::new("the door stays shut"));
+        }
         if input.notify {
             piece.tell(Level::Info, "3 subscribers will hear of it");
         }
@@ -170,7 +174,12 @@ impl Newsroom {
 
     /// Gives somebody permissions.
     pub(crate) async fn permit(&self, who: &str, permissions: &[&str]) {
-        let _ = (who, permissions);
+        let roles = Roles::new(&self.db.unbound_store().await);
+        let by = Giver::operator(&Context::new(&resource("user:operator")));
+        let name = || RoleName::new(who.replace(':', "-")).expect("a name");
+        let permissions = permissions.iter().map(|it| it.parse().expect("a permission"));
+        roles.put(&by, &NewRole::new(name()).permissions(permissions)).await.expect("a role");
+        roles.add_member(&by, &name(), &resource(who)).await.expect("a member");
     }
 
     /// Sends JSON as the editor.

@@ -5,7 +5,7 @@ use gesta::Outcome;
 use serde_json::json;
 
 use super::Newsroom;
-use crate::server::rig::EDITOR;
+use crate::server::rig::{ADMIN, EDITOR};
 
 #[tokio::test]
 async fn action_that_is_not_permitted_is_answered_as_one_that_does_not_exist() {
@@ -35,6 +35,7 @@ async fn action_that_is_not_permitted_is_answered_as_one_that_does_not_exist() {
         assert_eq!(action.actor.resource.to_string(), "user:ed");
         let object = action.object.as_ref().expect("an object");
         assert_eq!(object.resource.to_string(), "action:article.kill");
+        assert!(["read", "run.refuse"].contains(&action.verb.as_str()), "{}", action.verb);
         assert_eq!(action.data.as_ref().expect("data").value()["refused"], "action");
         assert!(action.audience == gesta::Audience::auditors());
     }
@@ -45,7 +46,11 @@ async fn permission_that_was_taken_away_counts_from_then_on() {
     let room = Newsroom::open().await;
     let made =
         room.post("/resources/article/actions/withdraw:plan", json!({"ids": ["21"]})).await.json();
-    room.permit("user:ed", &[]).await;
+    let admin = room.bearer(ADMIN);
+    let headers = [("authorization", admin.as_str()), ("x-gesta-tenant", "default")];
+    let member = "/api/v1/roles/user-ed/members/user/ed";
+    let gone = room.send(Method::DELETE, member, &headers, "").await;
+    assert!(gone.status.is_success(), "{gone:?}");
     let body = json!({"selection": made["selection"]["id"], "token": made["token"]});
     let answer = room.post("/resources/article/actions/withdraw/runs", body).await;
     answer.problem(404, "not-found");
