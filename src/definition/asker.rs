@@ -43,4 +43,31 @@ impl Rights {
             || self.0.contains(permission)
             || of_type.is_some_and(|all| self.0.contains(&all))
     }
+
+    /// The first of some permissions that is not among these. `TYPE.*` is among them where it stands there, or `*` does.
+    #[must_use]
+    pub fn lack<'a>(&self, of: &'a Self) -> Option<&'a str> {
+        of.iter().find(|permission| !self.have(permission))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_lack_what_is_neither_named_nor_covered() {
+        let all = Rights::all();
+        let some = Rights::new(["article.*", "aws.User.view", "page.view"]);
+        assert_eq!(all.lack(&some), None);
+        assert_eq!(some.lack(&all), Some("*"));
+        assert_eq!(some.lack(&Rights::new(["article.publish", "article.*"])), None);
+        assert_eq!(some.lack(&Rights::new(["page.*"])), Some("page.*"));
+        assert_eq!(some.lack(&Rights::new(["aws.*"])), Some("aws.*"));
+        assert_eq!(
+            Rights::new(["aws.*"]).lack(&Rights::new(["aws.User.view"])),
+            Some("aws.User.view")
+        );
+        assert_eq!(Rights::default().lack(&Rights::default()), None);
+    }
 }

@@ -113,6 +113,13 @@ impl Catalog {
         here.filter(|entry| self.allows(asker, kind, entry)).map(Offer::of).collect()
     }
 
+    /// What somebody may run on objects of a type, wherever it is offered, in the same order.
+    #[must_use]
+    pub fn all(&self, asker: &Asker, kind: &ResourceType) -> Vec<Offer<'_>> {
+        let entries = self.entries(kind).iter();
+        entries.filter(|entry| self.allows(asker, kind, entry)).map(Offer::of).collect()
+    }
+
     /// What somebody may run, by its name. Nothing where they may not: asked for by name, it is as unknown to them as it is
     /// in lists.
     #[must_use]

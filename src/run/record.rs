@@ -82,18 +82,12 @@ pub(super) async fn find(
     request: &Request,
 ) -> Result<Option<Recorded>, RunError> {
     const WHAT: &str = "find the run of the request";
-    let (tenant, actor) = (asker.context.tenant.as_str(), &asker.context.actor().resource);
-    let (kind, id) = (actor.kind.as_str(), actor.id.as_str());
+    let tenant = asker.context.tenant.as_str();
     let old = |run| Recorded { run, holder: None, is_new: false };
-    if let Some(name) = key.name {
-        let rows = query(tx, WHAT, FIND_KEY, &[&tenant, &kind, &id, &name]).await?;
-        if let Some(row) = rows.first() {
-            let hash: Option<&[u8]> = cell(row, "request_hash")?;
-            if hash != Some(request.digest()) {
-                return Err(RunError::KeyReused(name.to_owned()));
-            }
-            return Ok(Some(old(cell(row, "id")?)));
-        }
+    if let Some(name) = key.name
+        && let Some(run) = find_by_key(tx, asker, name, request.digest()).await?
+    {
+        return Ok(Some(old(run)));
     }
     if let Some(token) = key.token {
         let rows = query(tx, WHAT, FIND_TOKEN, &[&tenant, &token]).await?;
@@ -102,6 +96,25 @@ pub(super) async fn find(
         }
     }
     Ok(None)
+}
+
+/// The run that a request of this name and digest has started already.
+pub(super) async fn find_by_key(
+    tx: &Transaction<'_>,
+    asker: &Asker,
+    name: &str,
+    digest: &[u8],
+) -> Result<Option<Uuid>, RunError> {
+    const WHAT: &str = "find the run of the request";
+    let (tenant, actor) = (asker.context.tenant.as_str(), &asker.context.actor().resource);
+    let (kind, id) = (actor.kind.as_str(), actor.id.as_str());
+    let rows = query(tx, WHAT, FIND_KEY, &[&tenant, &kind, &id, &name]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let hash: Option<&[u8]> = cell(row, "request_hash")?;
+    if hash != Some(digest) {
+        return Err(RunError::KeyReused(name.to_owned()));
+    }
+    cell(row, "id").map(Some)
 }
 
 /// The run that has taken up what another one left.

@@ -32,6 +32,9 @@ pub struct Start {
     pub token: Option<String>,
     /// What the request calls itself: sent again, it finds the run that it started.
     pub idempotency_key: Option<String>,
+    /// A SHA-256 of the request as its sender wrote it, by which the key tells whether it is the same one. Without it, the
+    /// selection and the input are compared, which differ where each request makes a selection of its own.
+    pub fingerprint: Option<[u8; 32]>,
     /// When it runs, where it is not as the definition says.
     pub mode: Option<Mode>,
 }
@@ -47,6 +50,7 @@ impl Start {
             input: json!({}),
             token: None,
             idempotency_key: None,
+            fingerprint: None,
             mode: None,
         }
     }
@@ -67,6 +71,12 @@ impl Start {
     #[must_use]
     pub fn idempotency_key(self, key: impl Into<String>) -> Self {
         Self { idempotency_key: Some(key.into()), ..self }
+    }
+
+    /// The same request has this SHA-256, and another one has not.
+    #[must_use]
+    pub fn fingerprint(self, sha256: [u8; 32]) -> Self {
+        Self { fingerprint: Some(sha256), ..self }
     }
 
     /// Now, or by a worker.
@@ -107,6 +117,27 @@ impl Runs {
         Ok(Started { run, is_new: recorded.is_new })
     }
 
+    /// The run that a request has started before, by its key and fingerprint: for whoever would otherwise select objects
+    /// first, only to find that out.
+    ///
+    /// # Errors
+    /// Where the key has started another request's run; the database's.
+    pub async fn started_before(
+        &self,
+        asker: &Asker,
+        idempotency_key: &str,
+        fingerprint: [u8; 32],
+    ) -> Result<Option<Started>, RunError> {
+        let mut client = self.client().await?;
+        let tx = begin(&mut client, &asker.context.tenant).await?;
+        let found = record::find_by_key(&tx, asker, idempotency_key, &fingerprint).await?;
+        let Some(id) = found else { return Ok(None) };
+        drop(tx);
+        drop(client);
+        let run = self.run(&asker.context.tenant, id).await?;
+        Ok(Some(Started { run, is_new: false }))
+    }
+
     /// Checks what only the database knows, and records the run, in one transaction.
     async fn record(
         &self,
@@ -116,7 +147,8 @@ impl Runs {
     ) -> Result<Recorded, RunError> {
         let definition = offer.definition;
         let (ctx, kind) = (&asker.context, &order.kind);
-        let request = Request::new(ctx, kind, definition, order.selection, &order.input);
+        let request = Request::new(ctx, kind, definition, order.selection, &order.input)
+            .known_by(order.fingerprint);
         let mut key = Key { name: order.idempotency_key.as_deref(), token: None };
         let mut client = self.client().await?;
         let tx = begin(&mut client, &ctx.tenant).await?;

@@ -27,7 +27,11 @@ pub(super) struct Confirmation {
 }
 
 /// What is planned and then confirmed, as a digest.
-pub(super) struct Request([u8; 32]);
+pub(super) struct Request {
+    digest: [u8; 32],
+    /// What the caller compares requests by, where that is something else.
+    fingerprint: Option<[u8; 32]>,
+}
 
 impl Request {
     pub(super) fn new(
@@ -54,12 +58,17 @@ impl Request {
         part(canonical(definition.input.as_schema()).as_bytes());
         part(selection.as_bytes());
         part(canonical(input).as_bytes());
-        Self(hash.finalize().into())
+        Self { digest: hash.finalize().into(), fingerprint: None }
+    }
+
+    /// The same, which is told from others by what the caller says.
+    pub(super) fn known_by(self, fingerprint: Option<[u8; 32]>) -> Self {
+        Self { fingerprint, ..self }
     }
 
     /// What an idempotency key is compared by.
     pub(super) fn digest(&self) -> &[u8] {
-        &self.0
+        self.fingerprint.as_ref().unwrap_or(&self.digest)
     }
 }
 
@@ -102,7 +111,7 @@ fn mac(secret: &[u8], body: &[u8], request: &Request) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
     mac.update(b"gesta confirmation");
     mac.update(body);
-    mac.update(&request.0);
+    mac.update(&request.digest);
     Some(mac)
 }
 
@@ -135,7 +144,10 @@ mod tests {
     fn token_opens_for_its_request_alone() {
         let confirmation =
             Confirmation { id: Uuid::from_u128(7), expires_at: 1_800_000_000, revision: 3 };
-        let (mine, other) = (Request([1; 32]), Request([2; 32]));
+        let (mine, other) = (
+            Request { digest: [1; 32], fingerprint: None },
+            Request { digest: [2; 32], fingerprint: None },
+        );
         let token = confirmation.sign(&[9; 32], &mine).expect("signed");
         assert_eq!(Confirmation::open(&token, &[9; 32], &mine), Some(confirmation));
         assert_eq!(Confirmation::open(&token, &[9; 32], &other), None);

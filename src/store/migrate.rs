@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [Migration; 9] = migrations![
+const MIGRATIONS: [Migration; 10] = migrations![
     1 "0001_roles",
     2 "0002_action",
     3 "0003_partitions",
@@ -42,6 +42,7 @@ const MIGRATIONS: [Migration; 9] = migrations![
     7 "0007_access",
     8 "0008_secret",
     9 "0009_run",
+    10 "0010_role",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.

@@ -37,6 +37,9 @@ mod relay;
 #[cfg(feature = "nats")]
 mod consumers;
 
+#[cfg(feature = "actions")]
+mod role;
+
 #[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]

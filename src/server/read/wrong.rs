@@ -35,6 +35,17 @@ pub(crate) fn parameter(
     Problem::fault(Kind::Parameter, Fault::parameter(name, code, detail))
 }
 
+/// A search in a body that could not be answered.
+pub(crate) fn failed(error: QueryError) -> Problem {
+    let text = error.to_string();
+    match error {
+        QueryError::TooSlow { .. } => {
+            Problem::fault(Kind::Body, Fault::pointer("/q", "too-slow", text))
+        }
+        error => error.into(),
+    }
+}
+
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         let text = error.to_string();

@@ -7,7 +7,7 @@ use gesta::access::{NewKey, Scope};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::rig::{Answer, Rig, make_key};
+use super::rig::{Answer, Rig, make_administrator, make_key};
 use crate::support::{database, resource};
 
 /// What only the other tenant's actions hold.
@@ -38,7 +38,7 @@ impl Random {
     }
 }
 
-const PATHS: [&str; 38] = [
+const PATHS: [&str; 45] = [
     "/api/v1/events/count",
     "/api/v1/events/facets",
     "/api/v1/events/histogram",
@@ -66,6 +66,13 @@ const PATHS: [&str; 38] = [
     "/api/v1/follows/user/ann/user/eve",
     "/api/v1/keys",
     "/api/v1/keys/KEY",
+    "/api/v1/roles",
+    "/api/v1/roles/editor",
+    "/api/v1/roles/administrator",
+    "/api/v1/roles/editor/members",
+    "/api/v1/roles/editor/members/user/eve",
+    "/api/v1/roles/administrator/members/user/mal",
+    "/api/v1/roles/%2F%2C%00/members/%ff/%",
     "/api/v1/whoami",
     "/healthz",
     "/version",
@@ -79,9 +86,9 @@ const PATHS: [&str; 38] = [
     "/%2e%2e/metrics",
 ];
 const METHODS: [&str; 7] = ["GET", "GET", "GET", "POST", "POST", "PUT", "DELETE"];
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "q", "verb", "since", "until", "limit", "cursor", "columns", "raw", "bom", "role", "flag",
-    "self", "atomic", "by", "n", "format", "at", "from", "follower", "roles",
+    "self", "atomic", "by", "n", "format", "at", "from", "follower", "roles", "reason",
 ];
 const VALUES: [&str; 40] = [
     "",
@@ -201,6 +208,9 @@ fn action(random: &mut Random, depth: usize) -> Value {
         "auditor",
         "expires_at",
         "rate_per_minute",
+        "permissions",
+        "about",
+        "reason",
         "",
         "extra",
     ];
@@ -219,6 +229,10 @@ fn action(random: &mut Random, depth: usize) -> Value {
     if random.once_in(6) {
         action = json!({"name": "k", "scopes": [random.pick(&["events:read", "keys:manage", "metrics:read", "x"])]});
         action["labels"] = value(random, 1);
+    }
+    if random.once_in(6) {
+        action = json!({"permissions": [random.pick(&["*", "article.*", "article.x", "article", "\0"])]});
+        action["about"] = value(random, 1);
     }
     action
 }
@@ -293,6 +307,7 @@ async fn nothing_that_is_sent_makes_the_server_fail_or_tell_of_another_tenant() 
     let other = make_key(&db, other).await;
     let mine = NewKey::new("mine", &resource("user:mal")).scopes(scopes).auditor();
     let mine = make_key(&db, mine).await;
+    make_administrator(&db, "user:mal").await;
     let theirs = json!({"actor": {"type": "user", "id": "eve"}, "verb": "write", "object": {"type": "note", "id": "1"},
         "data": {"note": SECRET}, "description": SECRET, "changes": {"x": [null, SECRET]}});
     let kept = rig.post_as(&other, "/api/v1/events", "application/json", theirs.to_string()).await;
