@@ -40,7 +40,9 @@ pub(super) fn compiled(schema: &Value) -> Result<Validator, String> {
         .offline()
         .with_pattern_options(PatternOptions::regex());
     options.build(schema).map_err(|error| {
-        format!("not a JSON schema: {error} (at {})", quote(error.instance_path().as_str()))
+        let place = Some(error.instance_path().as_str()).filter(|place| !place.is_empty());
+        let place = place.map(|place| format!("at {}: ", quote(place))).unwrap_or_default();
+        format!("not a JSON schema: {place}{error}")
     })
 }
 
