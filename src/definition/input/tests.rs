@@ -1,7 +1,9 @@
 //! Inputs: what is refused, what is shown.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -272,5 +274,72 @@ fn input_of_each_kind_is_told_in_words() {
         ),
     ] {
         assert_eq!(Input::schema(schema).in_words(), text);
+    }
+}
+
+/// Any JSON of the fields of [`Given`], of fields that are not its, and of slips, with secrets wherever secrets could be.
+fn anything() -> impl Strategy<Value = Value> {
+    let names = [
+        "address",
+        "login",
+        "user",
+        "password",
+        "pasword",
+        "all",
+        "by_name",
+        "way",
+        "by",
+        "token",
+        "whole",
+        "unwritten",
+        "pin",
+        "next",
+        "times",
+        "$ref",
+    ];
+    let leaf = prop_oneof![Just(json!(1)), Just(Value::Null), Just(json!([])), Just(json!({}))];
+    leaf.prop_recursive(5, 60, 4, move |inner| {
+        let secret = |name: &str| !matches!(name, "address" | "user" | "by" | "times");
+        let field = (proptest::sample::select(names.to_vec()), inner.clone(), any::<bool>());
+        let field = field.prop_map(move |(name, value, is_text)| {
+            let value = if is_text && secret(name) { SECRET.into() } else { value };
+            (name.to_owned(), value)
+        });
+        let object = proptest::collection::vec(field, 0..4);
+        let object = object.prop_map(|fields| Value::Object(fields.into_iter().collect()));
+        prop_oneof![3 => object, 1 => proptest::collection::vec(inner, 0..4).prop_map(Value::from)]
+    })
+}
+
+static GIVEN: LazyLock<Input> = LazyLock::new(Input::of::<Given>);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_that_could_be_a_secret_is_shown_or_told(given in anything()) {
+        let input = &*GIVEN;
+        prop_assert!(!input.masked(&given).to_string().contains(SECRET));
+        let told = input.check(&given).err().into_iter().flatten();
+        prop_assert!(told.map(|fault| fault.to_string()).all(|text| !text.contains(SECRET)));
+    }
+
+    #[test]
+    fn what_is_shown_has_the_form_of_what_was_given(given in anything()) {
+        let shown = GIVEN.masked(&given);
+        prop_assert!(is_alike(&shown, &given), "{} of {}", shown, given);
+    }
+}
+
+fn is_alike(shown: &Value, given: &Value) -> bool {
+    match (shown, given) {
+        (Value::Object(shown), Value::Object(given)) => {
+            shown.len() == given.len()
+                && shown.iter().all(|(name, value)| is_alike(value, &given[name]))
+        }
+        (Value::Array(shown), Value::Array(given)) => {
+            shown.len() == given.len() && shown.iter().zip(given).all(|(a, b)| is_alike(a, b))
+        }
+        _ => shown == given || *shown == MASK,
     }
 }
