@@ -156,10 +156,7 @@ fn no_text_of_a_fault_holds_a_value() {
         assert_eq!(input.problem(), None);
         let given = json!({ "secret": SECRET, "list": [SECRET, SECRET] });
         let told = told(&input, &given);
-        assert!(
-            told.iter().any(|text| text.starts_with("/secret: ")) || wrong["format"] != Value::Null,
-            "{told:?}"
-        );
+        assert!(told.iter().any(|text| text.starts_with("/secret: ")), "{told:?}");
         assert!(!told.concat().contains(SECRET), "{told:?}");
     }
     let input = Input::schema(
@@ -222,7 +219,7 @@ fn schema_that_refers_to_itself_ends() {
         .fold(json!({ "login": { "password": SECRET } }), |inner, _| json!({ "next": inner }));
     let _ = masked(&Input::of::<Given>(), &deep);
     let words = Input::of::<Given>().in_words();
-    assert!(words.len() < 20_000, "{}", words.len());
+    assert_eq!(words.lines().filter(|line| line.contains("times: ")).count(), 1);
 }
 
 #[test]
@@ -254,6 +251,11 @@ fn input_of_each_kind_is_told_in_words() {
     assert_eq!(line("all"), "all: list of object with password, user");
     assert_eq!(line("login"), "login: object");
     assert_eq!(line("  password"), "  password: text, secret");
+    assert_eq!(line("by_name"), "by_name: object");
+    let optional = json!({ "$defs": { "a": { "writeOnly": true, "type": "string" } }, "properties": {
+        "a": { "anyOf": [{ "$ref": "#/$defs/a" }, { "type": "null" }], "default": "hunter2" },
+    } });
+    assert_eq!(Input::schema(optional).in_words(), "a: text, secret");
     assert_eq!(line("pin"), "pin: whole number, at least 0, secret");
     assert_eq!(line("times"), "times: whole number, 1 to 9");
     assert_eq!(line("free"), "free: anything");
@@ -261,6 +263,10 @@ fn input_of_each_kind_is_told_in_words() {
     for (schema, text) in [
         (json!({ "type": "object" }), "nothing"),
         (json!(true), "anything"),
+        (
+            json!({ "type": "array", "items": { "type": "string", "writeOnly": true } }),
+            "list of text, secret",
+        ),
         (json!({ "enum": ["a", 1, null] }), "\"a\" or 1"),
         (json!({ "type": ["string", "null"], "format": "date-time" }), "date and time (RFC 3339)"),
         (json!({ "type": "string", "pattern": "^a$" }), "text like `^a$`"),
