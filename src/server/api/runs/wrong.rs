@@ -18,6 +18,7 @@ impl From<RunError> for Problem {
             RunError::NotFound(_)
             | RunError::UnknownType(_)
             | RunError::UnknownAction { .. }
+            | RunError::NoDownload { .. }
             | RunError::Forbidden { .. } => Self::of(Kind::NotFound),
             RunError::EmptySelection { dropped } => {
                 Self::new(Kind::NothingSelected, nothing(dropped))
