@@ -38,7 +38,28 @@ impl Random {
     }
 }
 
-const PATHS: [&str; 45] = [
+const PATHS: [&str; 65] = [
+    "/api/v1/resources",
+    "/api/v1/resources/article/actions",
+    "/api/v1/resources/issue/actions/publish",
+    "/api/v1/resources/issue/actions/publish:plan",
+    "/api/v1/resources/article/actions/publish:plan",
+    "/api/v1/resources/article/actions/publish/runs",
+    "/api/v1/resources/issue/actions/publish/runs",
+    "/api/v1/resources/%ff/actions/%00:plan",
+    "/api/v1/selections",
+    "/api/v1/selections/ID",
+    "/api/v1/runs",
+    "/api/v1/runs/RUN",
+    "/api/v1/runs/RUN/items",
+    "/api/v1/runs/RUN/messages",
+    "/api/v1/runs/RUN/events",
+    "/api/v1/runs/RUN:cancel",
+    "/api/v1/runs/RUN:retry",
+    "/api/v1/runs/ID:cancel",
+    "/api/v1/runs/:cancel",
+    "/api/v1/runs/RUN/+cancel",
+
     "/api/v1/events/count",
     "/api/v1/events/facets",
     "/api/v1/events/histogram",
@@ -86,9 +107,10 @@ const PATHS: [&str; 45] = [
     "/%2e%2e/metrics",
 ];
 const METHODS: [&str; 7] = ["GET", "GET", "GET", "POST", "POST", "PUT", "DELETE"];
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 28] = [
     "q", "verb", "since", "until", "limit", "cursor", "columns", "raw", "bom", "role", "flag",
     "self", "atomic", "by", "n", "format", "at", "from", "follower", "roles", "reason",
+    "place", "actor", "type", "action", "object", "state", "outcome",
 ];
 const VALUES: [&str; 40] = [
     "",
@@ -143,7 +165,9 @@ const TYPES: [&str; 9] = [
     "",
     "application/JSON;;;=",
 ];
-const HEADERS: [(&str, &str); 18] = [
+const HEADERS: [(&str, &str); 20] = [
+    ("idempotency-key", "\"again\""),
+    ("idempotency-key", "\""),
     ("accept", "text/csv"),
     ("accept", "*/*;q=0"),
     ("accept", "application/activity+json"),
@@ -225,6 +249,17 @@ fn action(random: &mut Random, depth: usize) -> Value {
         action["id"] = json!("e-1");
         action["type"] = json!("note.write");
         action["source"] = json!("/x");
+    }
+    if random.once_in(4) {
+        action = json!({"type": random.pick(&["article", "issue", "note"])});
+        for _ in 0..random.below(4) {
+            let field = random.pick(&["ids", "filter", "q", "selection", "input", "token", "reason"]);
+            action[field] = match random.below(3) {
+                0 => json!(["1", random.pick(&VALUES)]),
+                1 => json!({"state": random.pick(&VALUES), "id": value(random, 0)}),
+                _ => value(random, 1),
+            };
+        }
     }
     if random.once_in(6) {
         action = json!({"name": "k", "scopes": [random.pick(&["events:read", "keys:manage", "metrics:read", "x"])]});

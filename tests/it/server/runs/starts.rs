@@ -58,7 +58,7 @@ async fn run_in_the_background_is_queued_and_can_be_cancelled() {
     room.tell(EDITOR, &format!("{path}:cancel")).await.problem(409, "run-ended");
     assert_eq!(room.states(1).await, ["draft"]);
     // What is the same in one text is another path.
-    room.tell(EDITOR, &format!("{path}/:cancel")).await.problem(404, "unknown-path");
+    room.tell(EDITOR, &format!("{path}/+cancel")).await.problem(404, "unknown-path");
     room.tell(EDITOR, &format!("{path}:cancle")).await.problem(405, "method-not-allowed");
 }
 
