@@ -111,7 +111,7 @@ impl Runs {
             self.work(Job { tenant: asker.context.tenant.clone(), id: recorded.run, holder })
                 .await?;
         } else {
-            self.wake.notify_waiters();
+            self.wake.notify_one();
         }
         let run = self.run(&asker.context.tenant, recorded.run).await?;
         Ok(Started { run, is_new: recorded.is_new })
@@ -171,6 +171,10 @@ impl Runs {
             return Ok(found);
         }
         let selection = open::of_kind(&tx, asker, order.selection, kind).await?;
+        // Whoever sent the same at the same moment had the selection locked until their run was recorded.
+        if let Some(found) = record::find(&tx, asker, &key, &request).await? {
+            return Ok(found);
+        }
         if let Some(confirmation) = confirmation {
             if confirmation.expires_at < selection.now.timestamp() {
                 return Err(RunError::TokenExpired);

@@ -19,6 +19,8 @@ mod track;
 
 mod session;
 mod capture;
+#[cfg(feature = "actions")]
+mod run;
 
 mod conformance;
 mod paging;
