@@ -17,6 +17,7 @@ fn key(id: &str, quota: Option<NonZeroU32>) -> Identity {
         is_actor: false,
         scopes: Vec::new(),
         sight: Sight::Everything,
+        groups: Vec::new(),
         quota,
         via: Via::Key(id.to_owned()),
     }
