@@ -174,7 +174,7 @@ async fn start(rig: &Rig) {
             let selection = rig.select(objects).await;
             queued.push(timed(rig.run("nothing", selection, Mode::Background)).await);
             let (asker, kind) = (asker(), article());
-            let plan = rig.runs.plan(&asker, &kind, "captured", selection, json!({}));
+            let plan = Box::pin(rig.runs.plan(&asker, &kind, "captured", selection, json!({})));
             planned.push(timed(async { drop(plan.await.expect("a plan")) }).await);
         }
         print(&format!("start: queueing a run of {objects}"), median(queued), 1);
@@ -226,7 +226,7 @@ impl Rig {
         let mut session =
             Session::begin(&self.store, &mut client, &context).await.expect("a session");
         let patch = json!({ "state": "public" });
-        session.update::<Article>(Selection::all(), &patch).await.expect("updated");
+        Box::pin(session.update::<Article>(Selection::all(), &patch)).await.expect("updated");
         session.commit().await.expect("committed");
     }
 

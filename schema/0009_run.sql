@@ -27,6 +27,7 @@ CREATE TABLE gesta.selection (
     CONSTRAINT selection_dropped_range CHECK (dropped >= 0)
 );
 CREATE INDEX selection_expiry_idx ON gesta.selection (expires_at);
+CREATE INDEX selection_maker_idx ON gesta.selection (tenant, maker_type, maker_id, expires_at);
 COMMENT ON TABLE gesta.selection IS 'One row is one selection of objects, frozen when it was made. Rows go when they have expired and no run is at work on them.';
 COMMENT ON COLUMN gesta.selection.tenant IS 'Isolation unit, as in gesta.action.';
 COMMENT ON COLUMN gesta.selection.id IS '122 random bits, so that nobody guesses it.';

@@ -21,11 +21,12 @@ WHERE r.tenant = $1
 ORDER BY r.name
 LIMIT $2";
 
-/// No type is empty, so all members stand behind the first page's beginning.
+/// No type is empty, so all members stand behind the first page's beginning. The role is compared twice: without it in the
+/// row, the planner may walk through the members of all roles by the other index.
 const MEMBERS: &str = "-- role::list::members
 SELECT m.member_type, m.member_id, m.added_at, m.added_by
 FROM gesta.role_member AS m
-WHERE m.tenant = $1 AND m.role = $2 AND (m.member_type, m.member_id) > ($3, $4)
+WHERE m.tenant = $1 AND m.role = $2 AND (m.role, m.member_type, m.member_id) > ($2, $3, $4)
 ORDER BY m.member_type, m.member_id
 LIMIT $5";
 

@@ -10,7 +10,8 @@ use crate::definition::Rights;
 use crate::resource::{ResourceRef, Tenant};
 use crate::store::{Failure, failed, scope};
 
-/// The roles that somebody has, each with its row, which the built-in one and a group that is no role do not have.
+/// The roles that somebody has, each with its row, which the built-in one and a group that is no role do not have. LIMIT keeps
+/// the planner to one probe a role: it would rather read all roles of the tenant.
 const RIGHTS: &str = "-- role::rights::read
 SELECT h.role, r.permissions
 FROM (
@@ -18,7 +19,9 @@ FROM (
     UNION
     SELECT g.role FROM unnest($4::text[]) AS g (role)
 ) AS h
-LEFT JOIN gesta.role AS r ON r.tenant = $1 AND r.name = h.role";
+LEFT JOIN LATERAL (
+    SELECT t.permissions FROM gesta.role AS t WHERE t.tenant = $1 AND t.name = h.role LIMIT 1
+) AS r ON true";
 
 impl Roles {
     /// What somebody may in a tenant: the permissions of all roles that they are a member of, and of those that these

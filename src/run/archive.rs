@@ -32,11 +32,24 @@ impl Runs {
                 break;
             }
         }
+        drop(client);
+        self.drop_selections().await?;
+        Ok(moved)
+    }
+
+    /// Drops selections of all tenants that have expired and that no run needs to know what is pending. Gives how many.
+    ///
+    /// # Errors
+    /// The database's. What was dropped before is dropped.
+    pub async fn drop_selections(&self) -> Result<u64, RunError> {
+        let client = self.client().await?;
+        let mut dropped = 0;
         loop {
             let row = client.query_one(DROP, &[&STEP]).await;
-            let dropped: i32 = row.map_err(database("drop old selections"))?.get(0);
-            if dropped < STEP {
-                return Ok(moved);
+            let step: i32 = row.map_err(database("drop old selections"))?.get(0);
+            dropped += u64::from(step.unsigned_abs());
+            if step < STEP {
+                return Ok(dropped);
             }
         }
     }

@@ -52,6 +52,14 @@ pub enum RunError {
     /// More is selected than a selection holds.
     #[error("more than {SELECTED_LEN_MAX} objects are selected; narrow the filter")]
     TooMany,
+    /// Somebody has too many selections that have not expired.
+    #[error(
+        "your selections hold {open} objects by now; use one of them, or wait until they expire after an hour"
+    )]
+    TooManyOpen {
+        /// How many objects they hold.
+        open: i64,
+    },
     /// The filter cannot be used.
     #[error("the filter is refused: {0}")]
     Filter(String),

@@ -32,10 +32,10 @@ const ATTEMPTS_MAX: u32 = 10;
 /// How long a run waits that could not be worked on.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Leaves a run to others, after a pause.
+/// Leaves a run to others, after a pause. An attempt that says nothing of the run is none.
 const RELEASE: &str = "-- run::execute::release
 UPDATE gesta.run AS r
-SET held_until = clock_timestamp() + $4 * interval '1 second'
+SET held_until = clock_timestamp() + $4 * interval '1 second', attempts = greatest(r.attempts - $5, 0)
 WHERE r.tenant = $1 AND r.id = $2 AND r.holder = $3 AND r.state = 'running'";
 
 /// Why somebody works on a run no more.
@@ -45,6 +45,14 @@ pub(super) enum Left {
     Over,
     /// The worker is to stop; objects are pending.
     Stopped,
+}
+
+/// Whether leaving a run says something of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempted {
+    Yes,
+    /// The worker ends, or knows no such definition.
+    No,
 }
 
 /// What came of a piece.
@@ -58,24 +66,34 @@ enum Step {
 }
 
 impl Runs {
-    /// Works on a run in the foreground.
+    /// Works on a run in the foreground. Where that fails, a worker may take it up.
     pub(super) async fn work(&self, job: Job) -> Result<(), RunError> {
         let (_stopping, stopped) = watch::channel(Stop::No);
-        self.work_until(job, stopped).await.map(drop)
+        let worked = self.work_until(job.clone(), stopped).await;
+        if worked.is_err() {
+            self.leave(&job, PAUSE, Attempted::Yes).await;
+        }
+        worked.map(drop)
     }
 
     /// Works on a run for a worker, who has nobody to tell of failures but the log.
     pub(super) async fn keep_working(&self, job: Job, stopped: watch::Receiver<Stop>) {
-        let pause = match self.work_until(job.clone(), stopped).await {
-            Ok(Left::Over) => return,
-            Ok(Left::Stopped) => Duration::ZERO,
+        match self.work_until(job.clone(), stopped).await {
+            Ok(Left::Over) => {}
+            Ok(Left::Stopped) => self.leave(&job, Duration::ZERO, Attempted::No).await,
             Err(error) => {
+                let is_unknown = matches!(error, RunError::UnknownAction { .. });
+                let attempted = if is_unknown { Attempted::No } else { Attempted::Yes };
                 let error = chain(&error);
                 tracing::warn!(run = %job.id, tenant = %job.tenant, %error, "a run could not go on");
-                PAUSE
+                self.leave(&job, PAUSE, attempted).await;
             }
-        };
-        if let Err(error) = self.release(&job, pause).await {
+        }
+    }
+
+    /// Leaves a run to others, or at the latest its lease does.
+    async fn leave(&self, job: &Job, pause: Duration, attempted: Attempted) {
+        if let Err(error) = self.release(job, pause, attempted).await {
             let error = chain(&error);
             tracing::warn!(run = %job.id, %error, "a run is left to others only after its lease");
         }
@@ -83,7 +101,8 @@ impl Runs {
 
     async fn work_until(&self, job: Job, stopped: watch::Receiver<Stop>) -> Result<Left, RunError> {
         let Some(task) = Task::load(self, job).await? else { return Ok(Left::Over) };
-        let work = pin!(task.work(stopped));
+        // On the heap, as the operation's own future is: callers hold this one.
+        let work = Box::pin(task.work(stopped));
         match select(work, pin!(task.keep())).await {
             Either::Left((left, _)) => left,
             // What is under way is rolled back when it is dropped.
@@ -91,12 +110,19 @@ impl Runs {
         }
     }
 
-    async fn release(&self, job: &Job, pause: Duration) -> Result<(), RunError> {
+    async fn release(
+        &self,
+        job: &Job,
+        pause: Duration,
+        attempted: Attempted,
+    ) -> Result<(), RunError> {
         const WHAT: &str = "leave the run to others";
         let mut client = self.client().await?;
         let tx = begin(&mut client, &job.tenant).await?;
         let pause = pause.as_secs_f64();
-        let params: [&(dyn ToSql + Sync); 4] = [&job.tenant.as_str(), &job.id, &job.holder, &pause];
+        let none = i32::from(attempted == Attempted::No);
+        let params: [&(dyn ToSql + Sync); 5] =
+            [&job.tenant.as_str(), &job.id, &job.holder, &pause, &none];
         let statement = tx.prepare_cached(RELEASE).await.map_err(database(WHAT))?;
         tx.execute(&statement, &params).await.map_err(database(WHAT))?;
         tx.commit().await.map_err(database(WHAT))

@@ -25,8 +25,17 @@ use crate::stream::Reader;
 /// Characters of a name, of at most four bytes each.
 const NAME_CHARS: &str = "256";
 
+/// Objects of the selections that somebody may have open before the next one is refused.
+const OPEN_LEN_MAX: usize = 5 * SELECTED_LEN_MAX;
+
 /// Values of a filter's column.
 const VALUES_MAX: usize = 10_000;
+
+/// Objects of all selections that somebody has made and that have not expired.
+const OPEN: &str = "-- run::freeze::open
+SELECT coalesce(sum(s.total), 0)::bigint AS total
+FROM gesta.selection AS s
+WHERE s.tenant = $1 AND s.maker_type = $2 AND s.maker_id = $3 AND s.expires_at > clock_timestamp()";
 
 const KEEP: &str = "-- run::freeze::keep
 INSERT INTO gesta.selection (tenant, id, object_type, maker_type, maker_id, rule, total, dropped, expires_at)
@@ -80,6 +89,7 @@ impl Freeze<'_> {
         let tx = begin(&mut client, &self.asker.context.tenant).await?;
         version::settings(&tx).await?;
         let given = given(which)?;
+        self.check_open(&tx).await?;
         let len = self.insert(&tx, id, which, compare).await?;
         let dropped = given.saturating_sub(len);
         if len == 0 {
@@ -92,6 +102,19 @@ impl Freeze<'_> {
         let info = open::find(&tx, self.asker, id).await?.info;
         tx.commit().await.map_err(database("keep the selection"))?;
         Ok(info)
+    }
+
+    /// Each selection is rows on the disk for an hour.
+    async fn check_open(&self, tx: &Transaction<'_>) -> Result<(), RunError> {
+        let (ctx, actor) = (&self.asker.context, &self.asker.context.actor().resource);
+        let params: [&(dyn ToSql + Sync); 3] =
+            [&ctx.tenant.as_str(), &actor.kind.as_str(), &actor.id.as_str()];
+        let rows = query(tx, "read the selections", OPEN, &params).await?;
+        let open: i64 = rows.first().map_or(Ok(0), |row| super::runs::cell(row, "total"))?;
+        if usize::try_from(open).is_ok_and(|open| open >= OPEN_LEN_MAX) {
+            return Err(RunError::TooManyOpen { open });
+        }
+        Ok(())
     }
 
     /// Gives how many objects there are.

@@ -96,7 +96,7 @@ impl Runs {
         let secret = open::secret(&tx).await?;
         tx.commit().await.map_err(database("keep the plan"))?;
         let sample = Sample { runs: self, asker, kind, definition, input: &input };
-        let sample = sample.take(&mut client, &opened).await?;
+        let sample = Box::pin(sample.take(&mut client, &opened)).await?;
         let request = Request::new(&asker.context, kind, definition, selection, &input);
         let expires_at = opened.now + TOKEN_LIFE;
         let id = open::random_id()?;

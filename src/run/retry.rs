@@ -54,7 +54,7 @@ impl Runs {
         if let Some(holder) = recorded.holder {
             self.work(Job { tenant: old.tenant.clone(), id: recorded.run, holder }).await?;
         } else {
-            self.wake.notify_waiters();
+            self.wake.notify_one();
         }
         let run = self.run(&old.tenant, recorded.run).await?;
         Ok(Started { run, is_new: recorded.is_new })

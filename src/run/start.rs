@@ -111,7 +111,7 @@ impl Runs {
             self.work(Job { tenant: asker.context.tenant.clone(), id: recorded.run, holder })
                 .await?;
         } else {
-            self.wake.notify_waiters();
+            self.wake.notify_one();
         }
         let run = self.run(&asker.context.tenant, recorded.run).await?;
         Ok(Started { run, is_new: recorded.is_new })

@@ -16,8 +16,8 @@ use crate::resource::Tenant;
 
 /// How often a worker with free hands looks for runs; a run that is started in the same process is seen at once.
 const POLL: Duration = Duration::from_millis(500);
-/// How often old runs are looked for.
-const ARCHIVE_EVERY: Duration = Duration::from_mins(10);
+/// How often old runs and selections are looked for.
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 const CLAIM: &str = "-- run::worker::claim
 SELECT c.tenant, c.run
@@ -83,28 +83,24 @@ impl Worker {
         let (stopping, stopped) = watch::channel(Stop::No);
         let mut stop = std::pin::pin!(stop);
         let mut works = JoinSet::new();
-        let mut archived_at: Option<Instant> = None;
+        let (mut swept_at, mut failures) = (None, 0);
         loop {
-            if works.len() < self.options.slots {
+            let is_full = works.len() >= self.options.slots;
+            if !is_full {
                 match self.claim().await {
                     Ok(Some(job)) => {
                         let (runs, stopped) = (self.runs.clone(), stopped.clone());
                         works.spawn(async move { runs.keep_working(job, stopped).await });
+                        failures = 0;
                         continue;
                     }
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(error = %chain(&error), "no run could be claimed"),
+                    Ok(None) => failures = 0,
+                    Err(error) => {
+                        warn_first(&mut failures, &error);
+                    }
                 }
             }
-            if let Some(age) = self.options.keep
-                && archived_at.is_none_or(|at| at.elapsed() >= ARCHIVE_EVERY)
-            {
-                archived_at = Some(Instant::now());
-                if let Err(error) = self.runs.archive(age).await {
-                    tracing::warn!(error = %chain(&error), "old runs could not be archived");
-                }
-            }
-            let is_full = works.len() >= self.options.slots;
+            self.sweep(&mut swept_at).await;
             tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -115,6 +111,21 @@ impl Worker {
         }
         stopping.send_replace(Stop::Yes);
         while works.join_next().await.is_some() {}
+    }
+
+    /// Looks for old runs and selections, now and then.
+    async fn sweep(&self, swept_at: &mut Option<Instant>) {
+        if swept_at.is_some_and(|at| at.elapsed() < SWEEP_EVERY) {
+            return;
+        }
+        *swept_at = Some(Instant::now());
+        let swept = match self.options.keep {
+            Some(age) => self.runs.archive(age).await,
+            None => self.runs.drop_selections().await,
+        };
+        if let Err(error) = swept {
+            tracing::warn!(error = %chain(&error), "old runs and selections could not be removed");
+        }
     }
 
     async fn claim(&self) -> Result<Option<Job>, RunError> {
@@ -128,6 +139,14 @@ impl Worker {
         let tenant = Tenant::new(tenant).map_err(|_| RunError::Row("a tenant"))?;
         Ok(Some(Job { tenant, id: row.get::<_, Uuid>(1), holder }))
     }
+}
+
+/// An outage is told once, not twice a second.
+fn warn_first(failures: &mut u32, error: &RunError) {
+    if *failures == 0 {
+        tracing::warn!(error = %chain(error), "no run can be claimed");
+    }
+    *failures += 1;
 }
 
 /// Whether a worker is to end.

@@ -30,7 +30,7 @@ pub fn router(state: AppState) -> Router {
     let (paths, verbs, document) = routes().finish(state.base_path());
     let paths = match state.base_path().as_str() {
         "" => paths,
-        base => Router::new().without_v07_checks().nest(base, paths),
+        base => Router::new().nest(base, paths),
     };
     let context = ContextLayer::new(|_| None)
         .peer(|parts| Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))

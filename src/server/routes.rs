@@ -114,8 +114,8 @@ impl Routes {
         let verbs = Verbs::new(verbs.collect());
         let text = document(self.operations, base_path).to_pretty_json();
         // Nothing in it can fail to be written: it is texts and numbers.
-        let paths = self.outside.nest(API, self.api.without_v07_checks());
-        (paths.without_v07_checks(), verbs, Document(Bytes::from(text.unwrap_or_default())))
+        let paths = self.outside.nest(API, self.api);
+        (paths, verbs, Document(Bytes::from(text.unwrap_or_default())))
     }
 }
 

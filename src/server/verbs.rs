@@ -1,7 +1,7 @@
 //! Operations on what a path names, as in `POST /runs/{id}:cancel`.
 //!
 //! The router knows no parameter that ends before its segment does. So such a path is led to one with a segment more,
-//! `/runs/{id}/:cancel`, before it is looked for; and one that was sent so is led nowhere, for two paths would mean one
+//! `/runs/{id}/+cancel`, before it is looked for; and one that was sent so is led nowhere, for two paths would mean one
 //! thing.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Verbs {
 
     /// Where the router has it.
     pub(super) fn route(pattern: &str, verb: &str) -> String {
-        format!("{pattern}/:{verb}")
+        format!("{pattern}/+{verb}")
     }
 
     /// The same request, where the router finds it.
@@ -43,12 +43,13 @@ impl Verbs {
 }
 
 fn led(path: &str, pattern: &str, verb: &str) -> Option<String> {
-    let before = path.strip_suffix(verb)?.strip_suffix(':')?;
-    match before.strip_suffix('/') {
+    let before = path.strip_suffix(verb)?;
+    if let Some(before) = before.strip_suffix("/+") {
         // Decoded it is the same, and the router does not decode what it compares.
-        Some(before) if fits(before, pattern) => Some(format!("{before}/%3A{verb}")),
-        _ => fits(before, pattern).then(|| Verbs::route(before, verb)),
+        return fits(before, pattern).then(|| format!("{before}/%2B{verb}"));
     }
+    let before = before.strip_suffix(':')?;
+    fits(before, pattern).then(|| Verbs::route(before, verb))
 }
 
 /// Whether a path is one of a pattern.
@@ -72,14 +73,15 @@ mod tests {
         let action = ("/api/v1/resources/{type}/actions/{name}".to_owned(), "plan");
         let verbs = Verbs::new(vec![run, action]);
         for (given, wanted) in [
-            ("/api/v1/runs/7:cancel", Some("/api/v1/runs/7/:cancel")),
-            ("/api/v1/runs/a:b:cancel?x=1", Some("/api/v1/runs/a:b/:cancel?x=1")),
+            ("/api/v1/runs/7:cancel", Some("/api/v1/runs/7/+cancel")),
+            ("/api/v1/runs/a:b:cancel?x=1", Some("/api/v1/runs/a:b/+cancel?x=1")),
             (
                 "http://h/api/v1/resources/a/actions/b:plan",
-                Some("http://h/api/v1/resources/a/actions/b/:plan"),
+                Some("http://h/api/v1/resources/a/actions/b/+plan"),
             ),
-            ("/api/v1/runs/7/:cancel", Some("/api/v1/runs/7/%3Acancel")),
+            ("/api/v1/runs/7/+cancel", Some("/api/v1/runs/7/%2Bcancel")),
             ("/api/v1/runs/7:plan", None),
+            ("/api/v1/runs/7/:cancel", None),
             ("/api/v1/runs/:cancel", None),
             ("/api/v1/runs/7/events:cancel", None),
             ("/api/v1/feeds/user/7:cancel", None),

@@ -18,6 +18,7 @@ fn key(id: &str, quota: Option<NonZeroU32>) -> Identity {
         groups: Vec::new(),
         scopes: Vec::new(),
         sight: Sight::Everything,
+        groups: Vec::new(),
         quota,
         via: Via::Key(id.to_owned()),
     }

@@ -46,7 +46,8 @@ async fn every_change_is_one_action_with_who_why_and_what_was_before() {
         let context = action.context.as_ref().expect("a context").value();
         assert_eq!(context["reason"], "OPS-1");
     }
-    let changes: Vec<_> = all.iter().map(|it| it.changes.as_ref().map(|it| it.value())).collect();
+    let changes: Vec<_> =
+        all.iter().map(|it| it.changes.as_ref().map(gesta::Json::value)).collect();
     let both = ["article.*", "page.view"];
     let made = json!({"about": [null, "The news desk"], "permissions": [null, both]});
     let changed = json!({"permissions": [both, ["page.view"]]});

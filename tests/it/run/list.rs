@@ -1,7 +1,8 @@
 //! Who ran what: one query.
 
 use gesta::Tenant;
-use gesta::run::{ItemOutcome, ItemQuery, RunQuery, RunState, Runs, Start};
+use gesta::run::ItemOutcome::{self, Done, Skipped};
+use gesta::run::{ItemQuery, RunQuery, RunState, Runs, Start};
 
 use super::press::{article, editor, ids, press};
 use crate::support::resource;
@@ -85,7 +86,6 @@ async fn pages_of_runs_and_objects_join() {
     assert_eq!(first.iter().map(|item| item.place).collect::<Vec<_>>(), [5, 6, 7, 8]);
     let next = page(wanted(None, Some(3))).await.expect("the objects");
     let told: Vec<_> = next.iter().map(|item| (item.place, item.outcome)).collect();
-    use ItemOutcome::{Done, Skipped};
     assert_eq!(told, [(4, Skipped), (5, Done), (6, Done), (7, Done)]);
     assert!(page(wanted(Some(ItemOutcome::Pending), None)).await.expect("none").is_empty());
 }

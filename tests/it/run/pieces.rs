@@ -2,7 +2,8 @@
 
 use gesta::Outcome;
 use gesta::definition::{Definition, Fault, Level, Operation, Piece};
-use gesta::run::{ItemOutcome, RunState, Start};
+use gesta::run::ItemOutcome::{Denied, Done, Failed, Skipped};
+use gesta::run::{RunState, Start};
 use serde_json::json;
 
 use super::press::{article, counts, definitions, press, press_with};
@@ -20,7 +21,6 @@ async fn run_does_it_to_each_object_and_tells_what_became_of_it() {
     assert_eq!(run.state, RunState::Partial);
     assert_eq!(counts(&run), [6, 2, 1, 1, 2]);
     let items = press.items(run.id).await;
-    use ItemOutcome::{Denied, Done, Failed, Skipped};
     let outcomes: Vec<_> = items.iter().map(|item| item.outcome).collect();
     assert_eq!(outcomes, [Done, Failed, Denied, Skipped, Failed, Done]);
     let notes: Vec<_> = items.iter().map(|item| item.note.as_deref()).collect();

@@ -1,5 +1,6 @@
 //! Articles, and what people do to them: some are done, some are not, and some break a rule of the database.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use gesta::definition::{
@@ -16,7 +17,7 @@ use gesta::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::support::{TestDb, database, public, resource, walk};
@@ -91,9 +92,9 @@ async fn judge(piece: &mut Piece<'_, '_>) -> Result<(), Fault> {
         "SELECT id::text, title, state FROM press.article WHERE id = ANY ($1::text[]::bigint[])";
     let rows = piece.session().transaction().query(sql, &[&ids]).await;
     let rows = rows.map_err(|error| Fault::caused("failed to read the articles", error))?;
+    let rows: HashMap<&str, &Row> = rows.iter().map(|row| (row.get(0), row)).collect();
     for (index, id) in ids.iter().enumerate() {
-        let row = rows.iter().find(|row| row.get::<_, &str>(0) == id);
-        let Some(row) = row else {
+        let Some(row) = rows.get(id.as_str()) else {
             piece.settle(index, Fate::Failed("it is gone".to_owned()));
             continue;
         };

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use gesta::definition::{Definition, Fate, Fault, Input, Level, Message, Order, Remote, Reporter};
-use gesta::run::{ItemOutcome, RunInfo, RunState, Start};
+use gesta::run::ItemOutcome::{Denied, Done, Failed, Skipped};
+use gesta::run::{RunInfo, RunState, Start};
 use gesta::{Outcome, ResourceType};
 use serde_json::json;
 
@@ -123,7 +124,6 @@ async fn reports_are_stored_as_they_come_and_told_in_the_streams() {
     assert_eq!(order.context.actor().resource, editor().context.actor().resource);
     assert_eq!(*rig.goes_on.lock().expect("no panic"), [true; 4]);
     let outcomes = rig.press.outcomes(run.id).await;
-    use ItemOutcome::{Denied, Done, Failed, Skipped};
     assert_eq!(outcomes, [Failed, Done, Denied, Skipped]);
     for (object, wanted) in [
         ("article:1", Some(Outcome::Failed)),

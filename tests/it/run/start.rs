@@ -1,6 +1,6 @@
 //! Starting: recorded first, and once.
 
-use gesta::definition::Mode;
+use gesta::definition::{Definition, Fault, Mode, Operation, Piece};
 use gesta::run::{RunError, RunState, Start};
 use serde_json::json;
 
@@ -118,7 +118,6 @@ async fn key_of_another_request_is_refused() {
 /// Recorded first: what is started is in the log before any object is touched.
 #[tokio::test]
 async fn run_is_committed_before_its_first_object() {
-    use gesta::definition::{Definition, Fault, Operation, Piece};
     struct Look;
     impl Operation for Look {
         type Input = ();

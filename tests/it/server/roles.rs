@@ -202,9 +202,6 @@ async fn roles_are_for_those_who_manage_them() {
             "/desk" if method == Method::DELETE => 204,
             _ => 404,
         };
-        if path == "/desk/members" {
-            continue;
-        }
         assert_eq!(own.code(), wanted, "{method} {path}: {own:?}");
         let admin = rig.bearer(ADMIN);
         let nowhere = [("authorization", admin.as_str()), ("content-type", "application/json")];
@@ -331,9 +328,6 @@ async fn groups_of_a_proxy_are_roles_where_an_operator_says_so() {
         who.json()["permissions"].clone()
     };
     assert_eq!(may(&plain, "desk,administrator").await, json!([]), "not unless it is said");
-    let store = db.store().await;
-    let keys = gesta::access::Keys::new(&store);
-    drop((keys, plain));
     let rig = Rig::start_with(&db, settings(trust.roles_of_groups())).await;
     assert_eq!(may(&rig, "other, desk").await, json!(["article.*", "page.view"]));
     assert_eq!(may(&rig, "Domain Users,desk\u{e9}, ,").await, json!([]));

@@ -11,4 +11,4 @@ mod progress;
 mod selections;
 mod starts;
 
-pub(crate) use articles::{Newsroom, catalog};
+pub(crate) use articles::{Newsroom, catalog, fill};

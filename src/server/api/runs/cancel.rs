@@ -14,8 +14,8 @@ pub(crate) fn doc() -> Doc {
     run["cancelled_by"] = "user:ann".into();
     of_run("cancelRun", "Cancel a run")
         .text(
-            "It goes no further; what it has done stays. One's own with `actions:run`, others' with `runs:cancel`. It can be \
-             sent again.",
+            "It goes no further; what it has done stays. One's own with `actions:run`, others' with `runs:cancel` where the \
+             caller might run the same.",
         )
         .or(Scope::RunsCancel)
         .answers(OK, "The run, as it is now.", [Media::json::<RunForm>(run)])

@@ -136,6 +136,8 @@ async fn runs_of_others_are_for_those_who_may_read_all() {
     let canceller =
         NewKey::new("c", &resource("user:mia")).scopes([Scope::RunsRead, Scope::RunsCancel]);
     let canceller = make_key(&room.db, canceller).await;
+    // Who may cancel runs of others, may cancel those of what they might run themselves.
+    room.permit("user:mia", &["article.publish"]).await;
     let run = room.tell(&canceller, &format!("/runs/{id}:cancel")).await.json();
     assert_eq!(run["cancelled_by"], "user:mia");
     // Of another tenant there is nothing.

@@ -37,8 +37,9 @@ async fn run_in_the_foreground_has_ended_when_it_is_answered_and_says_what_becam
     let events = room.read(ADMIN, &format!("/runs/{id}/events")).await.json();
     let verbs: Vec<_> =
         events["items"].as_array().expect("events").iter().map(|it| &it["verb"]).collect();
-    assert_eq!(verbs, ["run.end", "update", "run.start"]);
-    let context = &events["items"][1]["context"];
+    // What was denied and what failed stand there too, as what was tried.
+    assert_eq!(verbs, ["run.end", "publish", "publish", "update", "run.start"]);
+    let context = &events["items"][3]["context"];
     assert_eq!(context["reason"], "OPS-7");
     assert_eq!(context["request_id"], answer.header("x-request-id"));
     for action in room.log().await {
@@ -58,7 +59,7 @@ async fn run_in_the_background_is_queued_and_can_be_cancelled() {
     room.tell(EDITOR, &format!("{path}:cancel")).await.problem(409, "run-ended");
     assert_eq!(room.states(1).await, ["draft"]);
     // What is the same in one text is another path.
-    room.tell(EDITOR, &format!("{path}/:cancel")).await.problem(404, "unknown-path");
+    room.tell(EDITOR, &format!("{path}/+cancel")).await.problem(404, "unknown-path");
     room.tell(EDITOR, &format!("{path}:cancle")).await.problem(405, "method-not-allowed");
 }
 
