@@ -41,6 +41,55 @@ ALTER FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason te
 
 COMMENT ON FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) IS 'Says who changes tracked tables until the end of this transaction, and why: BEGIN; SELECT gesta.act_as(''user'', ''42'', ''Alice'', ''ticket 7''); UPDATE …; COMMIT. The role that logged in is recorded besides.';
 
+CREATE FUNCTION gesta.archive_runs(age interval, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    old   record;
+    moved integer := 0;
+BEGIN
+    FOR old IN
+        SELECT r.tenant, r.id
+        FROM gesta.run AS r
+        WHERE r.ended_at < clock_timestamp() - age
+            AND EXISTS (
+                SELECT FROM gesta.run AS n
+                WHERE n.tenant = r.tenant AND n.object_type = r.object_type AND n.name = r.name AND n.id > r.id
+            )
+        ORDER BY r.ended_at
+        LIMIT most
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        INSERT INTO gesta.run_archive (tenant, run, part, content)
+        SELECT r.tenant, r.id, 0, jsonb_build_object(
+            'run', to_jsonb(r) - '{secret_input,holder,held_until,attempts,request_hash,token_id}'::text[],
+            'messages', coalesce((
+                SELECT jsonb_agg(jsonb_build_object('number', m.number, 'level', m.level, 'content', m.content, 'told_at', m.told_at)
+                    ORDER BY m.number)
+                FROM gesta.run_message AS m
+                WHERE m.tenant = r.tenant AND m.run = r.id), '[]'))
+        FROM gesta.run AS r
+        WHERE r.tenant = old.tenant AND r.id = old.id;
+        INSERT INTO gesta.run_archive (tenant, run, part, content)
+        SELECT old.tenant, old.id, 1 + i.place / 10000,
+            jsonb_agg(jsonb_build_array(i.place, i.object_id, i.name, i.outcome, i.note, i.settled_at) ORDER BY i.place)
+        FROM gesta.run_item AS i
+        WHERE i.tenant = old.tenant AND i.run = old.id
+        GROUP BY i.place / 10000;
+        DELETE FROM gesta.run_item AS i WHERE i.tenant = old.tenant AND i.run = old.id;
+        DELETE FROM gesta.run_message AS m WHERE m.tenant = old.tenant AND m.run = old.id;
+        DELETE FROM gesta.run AS r WHERE r.tenant = old.tenant AND r.id = old.id;
+        moved := moved + 1;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+
+ALTER FUNCTION gesta.archive_runs(age interval, most integer) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.archive_runs(age interval, most integer) IS 'Moves runs that ended longer ago than that to gesta.run_archive, oldest first, and never the newest of a definition; gives how many.';
+
 CREATE FUNCTION gesta.capture_fields(relation oid, options jsonb) RETURNS TABLE(differs text, updated text, created text, deleted text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -175,6 +224,46 @@ ALTER FUNCTION gesta.claim(relation oid, object_type text, changed bigint) OWNER
 
 COMMENT ON FUNCTION gesta.claim(relation oid, object_type text, changed bigint) IS 'Notes that the transaction has to record so many changed rows before it commits.';
 
+CREATE FUNCTION gesta.claim_run(claimer uuid, lease interval) RETURNS TABLE(tenant text, run uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    candidate record;
+    taken     uuid;
+BEGIN
+    FOR candidate IN
+        SELECT r.tenant,
+            count(*) FILTER (WHERE r.state = 'running' AND r.held_until >= clock_timestamp()) AS busy,
+            min(r.id::text) FILTER (WHERE r.held_until IS NULL OR r.held_until < clock_timestamp()) AS next
+        FROM gesta.run AS r
+        WHERE r.state IN ('queued', 'running')
+        GROUP BY r.tenant
+        HAVING count(*) FILTER (WHERE r.held_until IS NULL OR r.held_until < clock_timestamp()) > 0
+        ORDER BY busy, next
+    LOOP
+        SELECT r.id INTO taken
+        FROM gesta.run AS r
+        WHERE r.tenant = candidate.tenant AND r.state IN ('queued', 'running')
+            AND (r.held_until IS NULL OR r.held_until < clock_timestamp())
+        ORDER BY r.id
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        UPDATE gesta.run AS r
+        SET state = 'running', holder = claimer, held_until = clock_timestamp() + lease,
+            attempts = r.attempts + 1, started_at = coalesce(r.started_at, clock_timestamp())
+        WHERE r.tenant = candidate.tenant AND r.id = taken;
+        RETURN QUERY SELECT candidate.tenant, taken;
+        RETURN;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION gesta.claim_run(claimer uuid, lease interval) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.claim_run(claimer uuid, lease interval) IS 'Takes a run of any tenant that nobody is at work on, for as long as the lease; no row where there is none.';
+
 CREATE FUNCTION gesta.count_sql(relation oid, options jsonb) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -234,6 +323,39 @@ $$;
 ALTER FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) IS 'The expression that tells whether a column''s value has changed.';
+
+CREATE FUNCTION gesta.drop_selections(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    old     record;
+    dropped integer := 0;
+BEGIN
+    FOR old IN
+        SELECT s.tenant, s.id
+        FROM gesta.selection AS s
+        WHERE s.expires_at < clock_timestamp()
+            AND NOT EXISTS (
+                SELECT FROM gesta.run AS r
+                WHERE r.tenant = s.tenant AND r.selection = s.id
+                    AND (r.ended_at IS NULL OR r.done + r.skipped + r.denied + r.failed < r.total)
+            )
+        ORDER BY s.expires_at
+        LIMIT most
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        DELETE FROM gesta.selected AS d WHERE d.tenant = old.tenant AND d.selection = old.id;
+        DELETE FROM gesta.selection AS s WHERE s.tenant = old.tenant AND s.id = old.id;
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+
+ALTER FUNCTION gesta.drop_selections(most integer) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.drop_selections(most integer) IS 'Removes selections that have expired and that no run needs any more, oldest first; gives how many.';
 
 CREATE FUNCTION gesta.guard_partition(partition regclass) RETURNS void
     LANGUAGE plpgsql
@@ -1089,6 +1211,278 @@ COMMENT ON COLUMN gesta.relay.sequence IS 'The number of the stream''s last mess
 
 COMMENT ON COLUMN gesta.relay.saved_at IS 'When the position was noted, by the database''s clock.';
 
+CREATE TABLE gesta.run (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    object_type text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    label text NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    actor_type text NOT NULL COLLATE pg_catalog."C",
+    actor_id text NOT NULL COLLATE pg_catalog."C",
+    actor_name text,
+    reason text,
+    context jsonb,
+    permission text COLLATE pg_catalog."C",
+    rights text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    input jsonb NOT NULL,
+    secret_input jsonb,
+    is_background boolean NOT NULL,
+    is_atomic boolean NOT NULL,
+    selection uuid,
+    retry_of uuid,
+    total integer NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    skipped integer DEFAULT 0 NOT NULL,
+    denied integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    messages integer DEFAULT 0 NOT NULL,
+    idempotency_key text COLLATE pg_catalog."C",
+    request_hash bytea,
+    token_id uuid,
+    holder uuid,
+    held_until timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    cancelled_by text COLLATE pg_catalog."C",
+    error text,
+    CONSTRAINT run_actor_id_length CHECK (((octet_length(actor_id) >= 1) AND (octet_length(actor_id) <= 2048))),
+    CONSTRAINT run_actor_type_shape CHECK ((((octet_length(actor_type) >= 1) AND (octet_length(actor_type) <= 63)) AND (strpos(actor_type, ':'::text) = 0))),
+    CONSTRAINT run_counts_fit CHECK (((LEAST(done, skipped, denied, failed) >= 0) AND ((((done + skipped) + denied) + failed) <= total))),
+    CONSTRAINT run_ended_whole CHECK (((ended_at IS NULL) = (state = ANY (ARRAY['queued'::text, 'running'::text])))),
+    CONSTRAINT run_held_whole CHECK (((holder IS NULL) = (held_until IS NULL))),
+    CONSTRAINT run_idempotency_key_length CHECK (((octet_length(idempotency_key) >= 1) AND (octet_length(idempotency_key) <= 255))),
+    CONSTRAINT run_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT run_object_type_shape CHECK ((((octet_length(object_type) >= 1) AND (octet_length(object_type) <= 63)) AND (strpos(object_type, ':'::text) = 0))),
+    CONSTRAINT run_secret_gone CHECK (((secret_input IS NULL) OR (ended_at IS NULL))),
+    CONSTRAINT run_state_known CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'partial'::text, 'failed'::text, 'cancelled'::text, 'refused'::text]))),
+    CONSTRAINT run_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE gesta.run OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.run IS 'One row is one execution of an action definition over a selection. Rows go to gesta.run_archive some time after they have ended.';
+
+COMMENT ON COLUMN gesta.run.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.run.id IS 'UUIDv7 whose time is when it was recorded. It is the run_id of all actions of the run, and their object in run:ID.';
+
+COMMENT ON COLUMN gesta.run.object_type IS 'Type of the objects.';
+
+COMMENT ON COLUMN gesta.run.name IS 'Name of the definition.';
+
+COMMENT ON COLUMN gesta.run.label IS 'What the definition was called for so many objects.';
+
+COMMENT ON COLUMN gesta.run.state IS 'queued, running; then succeeded, partial (some failed or were denied), failed, cancelled or refused. Changed by whoever holds it, and by who cancels it.';
+
+COMMENT ON COLUMN gesta.run.actor_type IS 'Type of who asked for it.';
+
+COMMENT ON COLUMN gesta.run.actor_id IS 'Id of who asked for it.';
+
+COMMENT ON COLUMN gesta.run.actor_name IS 'What they are called; may be null.';
+
+COMMENT ON COLUMN gesta.run.reason IS 'Why, in their words; may be null.';
+
+COMMENT ON COLUMN gesta.run.context IS 'Circumstances of the request, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.run.permission IS 'The permission that allowed it, or that was missing; null where it takes none.';
+
+COMMENT ON COLUMN gesta.run.rights IS 'What they might do when they asked: a run in the background may do no more.';
+
+COMMENT ON COLUMN gesta.run.input IS 'The input, with `***` in place of secrets.';
+
+COMMENT ON COLUMN gesta.run.secret_input IS 'The input with its secrets, where it has some; null as soon as the run has ended. Auditors cannot read it.';
+
+COMMENT ON COLUMN gesta.run.is_background IS 'Whether a worker runs it.';
+
+COMMENT ON COLUMN gesta.run.is_atomic IS 'Whether it is one transaction, which one failing object undoes.';
+
+COMMENT ON COLUMN gesta.run.selection IS 'The objects; null for a refused run.';
+
+COMMENT ON COLUMN gesta.run.retry_of IS 'The run whose failed and pending objects it takes up; null for none.';
+
+COMMENT ON COLUMN gesta.run.total IS 'How many objects there are.';
+
+COMMENT ON COLUMN gesta.run.done IS 'How many were done. Changed with each piece.';
+
+COMMENT ON COLUMN gesta.run.skipped IS 'With how many there was nothing to do. Changed with each piece.';
+
+COMMENT ON COLUMN gesta.run.denied IS 'How many the asker may not do it to. Changed with each piece.';
+
+COMMENT ON COLUMN gesta.run.failed IS 'How many failed. Changed with each piece.';
+
+COMMENT ON COLUMN gesta.run.messages IS 'How many messages there were; the first 1,000 are kept. Changed with each piece.';
+
+COMMENT ON COLUMN gesta.run.idempotency_key IS 'What the request called itself, 1 to 255 bytes: one run for each of an actor. May be null.';
+
+COMMENT ON COLUMN gesta.run.request_hash IS 'SHA-256 of the request: the same key with another request is refused.';
+
+COMMENT ON COLUMN gesta.run.token_id IS 'The confirmation that started it, which starts nothing else; null for none.';
+
+COMMENT ON COLUMN gesta.run.holder IS 'Who runs it, a random id of each attempt; null while nobody does. Changed by gesta.claim_run.';
+
+COMMENT ON COLUMN gesta.run.held_until IS 'Until when nobody else takes it, by the database''s clock. Changed several times a minute.';
+
+COMMENT ON COLUMN gesta.run.attempts IS 'How often it was taken since it last got on.';
+
+COMMENT ON COLUMN gesta.run.created_at IS 'When it was recorded, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.run.started_at IS 'When somebody first took it, by the database''s clock; null before.';
+
+COMMENT ON COLUMN gesta.run.ended_at IS 'When it ended, by the database''s clock; null before.';
+
+COMMENT ON COLUMN gesta.run.cancelled_by IS 'Who cancelled it, as TYPE:ID; null where nobody did.';
+
+COMMENT ON COLUMN gesta.run.error IS 'Why it failed or was refused as a whole, for people; no value of a row.';
+
+CREATE TABLE gesta.run_archive (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    run uuid NOT NULL,
+    part integer NOT NULL,
+    content jsonb NOT NULL,
+    archived_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    CONSTRAINT run_archive_part_range CHECK ((part >= 0))
+);
+
+ALTER TABLE gesta.run_archive OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.run_archive IS 'What gesta.archive_runs has taken out of the other tables of runs. Rows are written once; whoever needs the room deletes them, oldest first.';
+
+COMMENT ON COLUMN gesta.run_archive.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.run_archive.run IS 'The run.';
+
+COMMENT ON COLUMN gesta.run_archive.part IS '0 for the run with its messages, then 10,000 objects each.';
+
+COMMENT ON COLUMN gesta.run_archive.content IS 'Part 0: {"run": {…}, "messages": [{…}]}. Others: [[place, id, name, outcome, note, settled_at], …].';
+
+COMMENT ON COLUMN gesta.run_archive.archived_at IS 'When, by the database''s clock.';
+
+CREATE TABLE gesta.run_item (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    run uuid NOT NULL,
+    place integer NOT NULL,
+    object_key bigint NOT NULL,
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    name text,
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    note text,
+    settled_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    CONSTRAINT run_item_note_length CHECK ((octet_length(note) <= 4096)),
+    CONSTRAINT run_item_outcome_known CHECK ((outcome = ANY (ARRAY['done'::text, 'skipped'::text, 'denied'::text, 'failed'::text])))
+);
+
+ALTER TABLE gesta.run_item OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.run_item IS 'One row is one object of a run that something became of. Rows are written once.';
+
+COMMENT ON COLUMN gesta.run_item.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.run_item.run IS 'The run.';
+
+COMMENT ON COLUMN gesta.run_item.place IS 'Its place in the selection.';
+
+COMMENT ON COLUMN gesta.run_item.object_key IS 'gesta.resource_key() of the object, to find the runs of an object.';
+
+COMMENT ON COLUMN gesta.run_item.object_id IS 'Id of the object.';
+
+COMMENT ON COLUMN gesta.run_item.name IS 'What it was called when it was selected; may be null.';
+
+COMMENT ON COLUMN gesta.run_item.outcome IS 'What became of it: done, skipped, denied, failed.';
+
+COMMENT ON COLUMN gesta.run_item.note IS 'Why, for people, up to 4,096 bytes; null where it was done.';
+
+COMMENT ON COLUMN gesta.run_item.settled_at IS 'When, by the database''s clock.';
+
+CREATE TABLE gesta.run_message (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    run uuid NOT NULL,
+    number integer NOT NULL,
+    level text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT run_message_content_length CHECK ((octet_length(content) <= 4096)),
+    CONSTRAINT run_message_level_known CHECK ((level = ANY (ARRAY['debug'::text, 'info'::text, 'success'::text, 'warning'::text, 'error'::text]))),
+    CONSTRAINT run_message_number_range CHECK (((number >= 1) AND (number <= 1000)))
+);
+
+ALTER TABLE gesta.run_message OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.run_message IS 'One row is one message of a run to whoever asked for it; the first 1,000 of each run. Rows are written once.';
+
+COMMENT ON COLUMN gesta.run_message.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.run_message.run IS 'The run.';
+
+COMMENT ON COLUMN gesta.run_message.number IS 'Its number, from 1 on.';
+
+COMMENT ON COLUMN gesta.run_message.level IS 'How much it matters: debug, info, success, warning, error.';
+
+COMMENT ON COLUMN gesta.run_message.content IS 'The text, for people, up to 4,096 bytes.';
+
+COMMENT ON COLUMN gesta.run_message.told_at IS 'When, by the database''s clock.';
+CREATE TABLE gesta.role (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    permissions text[] NOT NULL COLLATE pg_catalog."C",
+    about text,
+    changed_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    changed_by text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT role_about_length CHECK (((octet_length(about) >= 1) AND (octet_length(about) <= 1024))),
+    CONSTRAINT role_name_free CHECK ((name <> 'administrator'::text)),
+    CONSTRAINT role_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT role_permissions_length CHECK ((cardinality(permissions) <= 100)),
+    CONSTRAINT role_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+);
+
+ALTER TABLE gesta.role OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.role IS 'One row is one role. Rows go when it is removed, and its members before them.';
+
+COMMENT ON COLUMN gesta.role.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.role.name IS 'What it is called, 1 to 255 bytes without commas; a proxy''s group of this name has it. Set when it is made.';
+
+COMMENT ON COLUMN gesta.role.permissions IS 'What its members may, each TYPE.WORD, TYPE.* or *, up to 100. May be changed.';
+
+COMMENT ON COLUMN gesta.role.about IS 'What it is for, 1 to 1,024 bytes; may be null. May be changed.';
+
+COMMENT ON COLUMN gesta.role.changed_at IS 'When it was made or last changed, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.role.changed_by IS 'Who did that, as TYPE:ID.';
+
+CREATE TABLE gesta.role_member (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    role text NOT NULL COLLATE pg_catalog."C",
+    member_type text NOT NULL COLLATE pg_catalog."C",
+    member_id text NOT NULL COLLATE pg_catalog."C",
+    added_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    added_by text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT role_member_member_id_length CHECK (((octet_length(member_id) >= 1) AND (octet_length(member_id) <= 2048))),
+    CONSTRAINT role_member_member_type_shape CHECK ((((octet_length(member_type) >= 1) AND (octet_length(member_type) <= 63)) AND (strpos(member_type, ':'::text) = 0))),
+    CONSTRAINT role_member_role_length CHECK (((octet_length(role) >= 1) AND (octet_length(role) <= 255))),
+    CONSTRAINT role_member_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+);
+
+ALTER TABLE gesta.role_member OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.role_member IS 'One row is one membership: somebody has a role. Rows go when it ends.';
+
+COMMENT ON COLUMN gesta.role_member.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.role_member.role IS 'The name of the role: one of gesta.role, or `administrator`.';
+
+COMMENT ON COLUMN gesta.role_member.member_type IS 'Type of who has it.';
+
+COMMENT ON COLUMN gesta.role_member.member_id IS 'Id of who has it.';
+
+COMMENT ON COLUMN gesta.role_member.added_at IS 'Since when, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.role_member.added_by IS 'Who made them a member, as TYPE:ID.';
+
 CREATE TABLE gesta.secret (
     name text NOT NULL COLLATE pg_catalog."C",
     secret bytea NOT NULL,
@@ -1106,6 +1500,81 @@ COMMENT ON COLUMN gesta.secret.name IS 'What it is for: cursor.';
 COMMENT ON COLUMN gesta.secret.secret IS '32 random bytes. The owner may replace them.';
 
 COMMENT ON COLUMN gesta.secret.created_at IS 'When it was made, by the database''s clock.';
+
+CREATE TABLE gesta.selected (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    selection uuid NOT NULL,
+    place integer NOT NULL,
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    name text,
+    version bigint,
+    revision integer DEFAULT 0 NOT NULL,
+    CONSTRAINT selected_object_id_length CHECK (((octet_length(object_id) >= 1) AND (octet_length(object_id) <= 2048)))
+);
+
+ALTER TABLE gesta.selected OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.selected IS 'One row is one object of a selection.';
+
+COMMENT ON COLUMN gesta.selected.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.selected.selection IS 'The selection.';
+
+COMMENT ON COLUMN gesta.selected.place IS 'Its place in the selection, from 0 on, in the order of the table''s keys: all runs take rows in the same order.';
+
+COMMENT ON COLUMN gesta.selected.object_id IS 'Its id: the text of the row''s key.';
+
+COMMENT ON COLUMN gesta.selected.name IS 'What it was called then, up to 256 characters; may be null.';
+
+COMMENT ON COLUMN gesta.selected.version IS 'hashtextextended() of the row''s text when it was selected or last planned; null where the type has no table, or the row had gone by then. Changed by plans.';
+
+COMMENT ON COLUMN gesta.selected.revision IS 'The selection''s revision that its version is of. Changed by plans.';
+
+CREATE TABLE gesta.selection (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    object_type text NOT NULL COLLATE pg_catalog."C",
+    maker_type text NOT NULL COLLATE pg_catalog."C",
+    maker_id text NOT NULL COLLATE pg_catalog."C",
+    rule jsonb NOT NULL,
+    total integer NOT NULL,
+    dropped integer NOT NULL,
+    revision integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT selection_dropped_range CHECK ((dropped >= 0)),
+    CONSTRAINT selection_maker_id_length CHECK (((octet_length(maker_id) >= 1) AND (octet_length(maker_id) <= 2048))),
+    CONSTRAINT selection_maker_type_shape CHECK ((((octet_length(maker_type) >= 1) AND (octet_length(maker_type) <= 63)) AND (strpos(maker_type, ':'::text) = 0))),
+    CONSTRAINT selection_object_type_shape CHECK ((((octet_length(object_type) >= 1) AND (octet_length(object_type) <= 63)) AND (strpos(object_type, ':'::text) = 0))),
+    CONSTRAINT selection_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63))),
+    CONSTRAINT selection_total_range CHECK (((total >= 1) AND (total <= 1000000)))
+);
+
+ALTER TABLE gesta.selection OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.selection IS 'One row is one selection of objects, frozen when it was made. Rows go when they have expired and no run is at work on them.';
+
+COMMENT ON COLUMN gesta.selection.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.selection.id IS '122 random bits, so that nobody guesses it.';
+
+COMMENT ON COLUMN gesta.selection.object_type IS 'Type of all its objects.';
+
+COMMENT ON COLUMN gesta.selection.maker_type IS 'Type of who made it; nobody else can use it.';
+
+COMMENT ON COLUMN gesta.selection.maker_id IS 'Id of who made it.';
+
+COMMENT ON COLUMN gesta.selection.rule IS 'How it was asked for: {"ids": 12}, {"filter": {…}}, {"query": "…"}, {"retry_of": "…"}.';
+
+COMMENT ON COLUMN gesta.selection.total IS 'How many objects it has, 1 to 1,000,000.';
+
+COMMENT ON COLUMN gesta.selection.dropped IS 'How many ids were given that are none of its objects.';
+
+COMMENT ON COLUMN gesta.selection.revision IS 'How often a plan found that rows are not what they were when it was selected or planned before. Changed by plans.';
+
+COMMENT ON COLUMN gesta.selection.created_at IS 'When it was made, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.selection.expires_at IS 'From when on nothing can be planned or started with it, by the database''s clock.';
 
 CREATE TABLE gesta.visibility (
     tenant text NOT NULL COLLATE pg_catalog."C",
@@ -1147,8 +1616,31 @@ ALTER TABLE ONLY gesta.parked
 ALTER TABLE ONLY gesta.relay
     ADD CONSTRAINT relay_pkey PRIMARY KEY (stream);
 
+ALTER TABLE ONLY gesta.run_archive
+    ADD CONSTRAINT run_archive_pkey PRIMARY KEY (tenant, run, part);
+
+ALTER TABLE ONLY gesta.run_item
+    ADD CONSTRAINT run_item_pkey PRIMARY KEY (tenant, run, place);
+
+ALTER TABLE ONLY gesta.run_message
+    ADD CONSTRAINT run_message_pkey PRIMARY KEY (tenant, run, number);
+
+ALTER TABLE ONLY gesta.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (tenant, id);
+ALTER TABLE ONLY gesta.role_member
+    ADD CONSTRAINT role_member_pkey PRIMARY KEY (tenant, role, member_type, member_id);
+
+ALTER TABLE ONLY gesta.role
+    ADD CONSTRAINT role_pkey PRIMARY KEY (tenant, name);
+
 ALTER TABLE ONLY gesta.secret
     ADD CONSTRAINT secret_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY gesta.selected
+    ADD CONSTRAINT selected_pkey PRIMARY KEY (tenant, selection, place);
+
+ALTER TABLE ONLY gesta.selection
+    ADD CONSTRAINT selection_pkey PRIMARY KEY (tenant, id);
 
 ALTER TABLE ONLY gesta.visibility
     ADD CONSTRAINT visibility_pkey PRIMARY KEY (tenant, action_id);
@@ -1180,6 +1672,23 @@ CREATE INDEX follow_follower_idx ON gesta.follow USING btree (tenant, follower_t
 CREATE INDEX key_tenant_idx ON gesta.key USING btree (tenant, created_at);
 
 CREATE INDEX parked_stream_idx ON gesta.parked USING btree (stream, since);
+
+CREATE INDEX run_ended_idx ON gesta.run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE UNIQUE INDEX run_idempotency_idx ON gesta.run USING btree (tenant, actor_type, actor_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+
+CREATE INDEX run_item_object_idx ON gesta.run_item USING btree (object_key, run) INCLUDE (tenant);
+
+CREATE INDEX run_open_idx ON gesta.run USING btree (tenant, id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+
+CREATE UNIQUE INDEX run_retry_idx ON gesta.run USING btree (tenant, retry_of) WHERE (retry_of IS NOT NULL);
+
+CREATE INDEX run_selection_idx ON gesta.run USING btree (tenant, selection) WHERE (selection IS NOT NULL);
+
+CREATE UNIQUE INDEX run_token_idx ON gesta.run USING btree (tenant, token_id) WHERE (token_id IS NOT NULL);
+
+CREATE INDEX selection_expiry_idx ON gesta.selection USING btree (expires_at);
+CREATE INDEX role_member_of_idx ON gesta.role_member USING btree (tenant, member_type, member_id, role);
 
 CREATE TRIGGER action_append_only BEFORE DELETE OR UPDATE ON gesta.action FOR EACH ROW EXECUTE FUNCTION gesta.refuse_change();
 
@@ -1221,6 +1730,53 @@ ALTER TABLE gesta.parked ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY parked_for_auditor ON gesta.parked TO gesta_auditor USING (true) WITH CHECK (true);
 
+ALTER TABLE gesta.run ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gesta.run_archive ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY run_archive_for_auditor ON gesta.run_archive FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY run_archive_of_tenant ON gesta.run_archive FOR SELECT TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true)));
+
+CREATE POLICY run_for_auditor ON gesta.run FOR SELECT TO gesta_auditor USING (true);
+
+ALTER TABLE gesta.run_item ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY run_item_for_auditor ON gesta.run_item FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY run_item_of_tenant ON gesta.run_item TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+ALTER TABLE gesta.run_message ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY run_message_for_auditor ON gesta.run_message FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY run_message_of_tenant ON gesta.run_message TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+CREATE POLICY run_of_tenant ON gesta.run TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+ALTER TABLE gesta.selected ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY selected_for_auditor ON gesta.selected FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY selected_of_tenant ON gesta.selected TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+ALTER TABLE gesta.selection ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY selection_for_auditor ON gesta.selection FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY selection_of_tenant ON gesta.selection TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+ALTER TABLE gesta.role ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY role_for_auditor ON gesta.role FOR SELECT TO gesta_auditor USING (true);
+
+ALTER TABLE gesta.role_member ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY role_member_for_auditor ON gesta.role_member FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY role_member_of_tenant ON gesta.role_member TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+CREATE POLICY role_of_tenant ON gesta.role TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
 ALTER TABLE gesta.visibility ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY visibility_for_auditor ON gesta.visibility FOR SELECT TO gesta_auditor USING (true);
@@ -1237,6 +1793,9 @@ GRANT USAGE ON SCHEMA gesta TO gesta_user;
 REVOKE ALL ON FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.act_as(actor_type text, actor_id text, name text, reason text) TO gesta_app;
 
+REVOKE ALL ON FUNCTION gesta.archive_runs(age interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.archive_runs(age interval, most integer) TO gesta_app;
+
 REVOKE ALL ON FUNCTION gesta.capture_fields(relation oid, options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.capture_fields(relation oid, options jsonb) TO gesta_capture;
 
@@ -1246,6 +1805,9 @@ GRANT ALL ON FUNCTION gesta.capture_sql(relation oid, op text, options jsonb, st
 REVOKE ALL ON FUNCTION gesta.claim(relation oid, object_type text, changed bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.claim(relation oid, object_type text, changed bigint) TO gesta_capture;
 
+REVOKE ALL ON FUNCTION gesta.claim_run(claimer uuid, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.claim_run(claimer uuid, lease interval) TO gesta_app;
+
 REVOKE ALL ON FUNCTION gesta.count_sql(relation oid, options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.count_sql(relation oid, options jsonb) TO gesta_capture;
 
@@ -1254,6 +1816,9 @@ GRANT ALL ON FUNCTION gesta.cut_name(name text) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old text, new text) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.drop_selections(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.drop_selections(most integer) TO gesta_app;
 
 REVOKE ALL ON FUNCTION gesta.guard_partition(partition regclass) FROM PUBLIC;
 
@@ -1459,7 +2024,142 @@ GRANT SELECT ON TABLE gesta.parked TO gesta_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE gesta.relay TO gesta_relay;
 GRANT SELECT ON TABLE gesta.relay TO gesta_auditor;
 
+GRANT SELECT,INSERT ON TABLE gesta.run TO gesta_app;
+
+GRANT SELECT(tenant) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(id) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(object_type) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(name) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(label) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(state) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(state) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(actor_type) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(actor_id) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(actor_name) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(reason) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(context) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(permission) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(rights) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(input) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(secret_input) ON TABLE gesta.run TO gesta_app;
+
+GRANT SELECT(is_background) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(is_atomic) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(selection) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(retry_of) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(total) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(done) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(done) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(skipped) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(skipped) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(denied) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(denied) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(failed) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(failed) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(messages) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(messages) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(idempotency_key) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(request_hash) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(token_id) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(holder) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(holder) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(held_until) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(held_until) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(attempts) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(attempts) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT(created_at) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(started_at) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(started_at) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(ended_at) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(ended_at) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(cancelled_by) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(cancelled_by) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(error) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(error) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT SELECT ON TABLE gesta.run_archive TO gesta_app;
+GRANT SELECT ON TABLE gesta.run_archive TO gesta_auditor;
+
+GRANT SELECT,INSERT ON TABLE gesta.run_item TO gesta_app;
+GRANT SELECT ON TABLE gesta.run_item TO gesta_auditor;
+
+GRANT SELECT,INSERT ON TABLE gesta.run_message TO gesta_app;
+GRANT SELECT ON TABLE gesta.run_message TO gesta_auditor;
+GRANT SELECT,DELETE ON TABLE gesta.role TO gesta_app;
+GRANT SELECT ON TABLE gesta.role TO gesta_auditor;
+
+GRANT INSERT(tenant) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(name) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(permissions),UPDATE(permissions) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(about),UPDATE(about) ON TABLE gesta.role TO gesta_app;
+
+GRANT UPDATE(changed_at) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(changed_by),UPDATE(changed_by) ON TABLE gesta.role TO gesta_app;
+
+GRANT SELECT,DELETE ON TABLE gesta.role_member TO gesta_app;
+GRANT SELECT ON TABLE gesta.role_member TO gesta_auditor;
+
+GRANT INSERT(tenant) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(role) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(member_type) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(member_id) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(added_by) ON TABLE gesta.role_member TO gesta_app;
+
 GRANT SELECT ON TABLE gesta.secret TO gesta_app;
+
+GRANT SELECT,INSERT ON TABLE gesta.selected TO gesta_app;
+GRANT SELECT ON TABLE gesta.selected TO gesta_auditor;
+
+GRANT UPDATE(version) ON TABLE gesta.selected TO gesta_app;
+
+GRANT UPDATE(revision) ON TABLE gesta.selected TO gesta_app;
+
+GRANT SELECT,INSERT ON TABLE gesta.selection TO gesta_app;
+GRANT SELECT ON TABLE gesta.selection TO gesta_auditor;
+
+GRANT UPDATE(revision) ON TABLE gesta.selection TO gesta_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE gesta.visibility TO gesta_app;
 GRANT SELECT ON TABLE gesta.visibility TO gesta_import;

@@ -1,6 +1,6 @@
 //! Who acts, for whom, in which request and run: an argument of everything that writes, never a thread-local.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::json::{Json, JsonError};
@@ -23,7 +23,7 @@ pub struct Context {
 }
 
 /// What stands in the column `context`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Circumstances {
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -139,6 +139,24 @@ impl Context {
     #[must_use]
     pub fn actor(&self) -> &Named {
         &self.actor
+    }
+
+    /// Why, where it was said.
+    #[cfg(feature = "actions")]
+    pub(crate) fn why(&self) -> Option<&str> {
+        self.circumstances.reason.as_deref()
+    }
+
+    /// A context as it was stored: the actor, and what [`Context::to_json`] gave.
+    #[cfg(feature = "actions")]
+    pub(crate) fn stored(
+        tenant: Tenant,
+        actor: Named,
+        circumstances: Option<serde_json::Value>,
+    ) -> Result<Self, serde_json::Error> {
+        let circumstances = circumstances.map(serde_json::from_value).transpose()?;
+        let circumstances = circumstances.unwrap_or_default();
+        Ok(Self { tenant, actor, run: None, circumstances })
     }
 
     /// The setting `gesta.context` of a transaction, which triggers record with: `{actor: {type, id, name}, run_id,

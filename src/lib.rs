@@ -62,6 +62,7 @@
 //! | `gzip` | imports of packed files |
 //! | `nats` | messages to NATS JetStream, and consumers of them |
 //! | `local` | a private PostgreSQL, found or fetched |
+//! | `actions` | definitions of what people run on selected objects, and their runs; roles that allow it |
 //! | `server` | the HTTP API |
 //! | `cli` (default) | the command `gesta`, with all of the above |
 //! | `tower` (default) | a layer that makes a [`Context`] of each HTTP request |
@@ -84,6 +85,12 @@ pub mod format;
 pub mod search;
 pub mod log;
 pub mod live;
+#[cfg(feature = "actions")]
+pub mod definition;
+#[cfg(feature = "actions")]
+pub mod run;
+#[cfg(feature = "actions")]
+pub mod role;
 #[cfg(feature = "nats")]
 pub mod relay;
 #[cfg(feature = "nats")]

@@ -12,6 +12,7 @@ use super::keys::Keys;
 use super::manage::database;
 use crate::context::Context;
 use crate::resource::ResourceError;
+use crate::role::{Giver, RoleName, Roles};
 use crate::store::{Failure, failed, scope};
 
 /// Key of the advisory lock: `gestakey` in ASCII.
@@ -26,8 +27,8 @@ SELECT gesta.has_keys()";
 
 impl Keys {
     /// Makes a key for the tenant `default`, with all scopes and the sight of an auditor, where the database has no key at
-    /// all, and writes it into a file that only its owner can read; nothing where there was ever one. Two processes that
-    /// start at once make one key.
+    /// all, and writes it into a file that only its owner can read; nothing where there was ever one. Its actor becomes a
+    /// member of the role `administrator`. Two processes that start at once make one key.
     ///
     /// The file is there before the key is committed: a crash in between leaves a file that the next start replaces, and
     /// never a key that nobody has.
@@ -47,6 +48,11 @@ impl Keys {
         let by = Context::system("gesta").map_err(strange).map_err(database(what))?;
         let key = NewKey::new("bootstrap", by.actor()).scopes(Scope::ALL).auditor();
         let made = self.create_in(&tx, key, &by).await?;
+        // Whoever begins can also run actions.
+        let (roles, operator) = (Roles::new(&self.store), Giver::operator(&by));
+        let role = RoleName::administrator();
+        let added = roles.add_member_in(&tx, &operator, &role, by.actor()).await;
+        added.map_err(KeyError::Role)?;
         write(file, &made.1).map_err(|source| KeyError::File { path: file.into(), source })?;
         tx.commit().await.map_err(failed("commit")).map_err(database(what))?;
         Ok(Some(made))

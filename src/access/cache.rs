@@ -80,6 +80,7 @@ mod tests {
             is_actor: false,
             scopes: Vec::new(),
             sight: Sight::Everything,
+            groups: Vec::new(),
             quota: None,
             via: Via::Key(id.to_string()),
         };

@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::credential::NoRandomness;
 use super::identity::Scope;
+use crate::role::RoleError;
 use crate::store::{AppendError, Failure};
 
 /// Why a request has no identity. None of these texts holds a part of what was shown as a secret.
@@ -70,6 +71,16 @@ pub enum KeyError {
     /// As with scopes, so with what is seen and where.
     #[error("a key that sees more than its maker is refused; give labels that the maker has")]
     Sight,
+    /// As with scopes, so with what the roles allow of whom the key's requests are recorded as.
+    #[error(
+        "a key whose requests are recorded as {who}, who has the permission `{permission}`, can only be made by who has it"
+    )]
+    Permission {
+        /// Whom the key's requests would be recorded as, cut and quoted.
+        who: String,
+        /// The first permission that its maker has not.
+        permission: String,
+    },
     /// As with scopes, so with tenants.
     #[error("a key for another tenant, or for all, is refused; make it in this tenant")]
     Tenant,
@@ -90,6 +101,9 @@ pub enum KeyError {
     /// The action that tells of it was refused.
     #[error("failed to record what is done to the key")]
     Record(#[source] AppendError),
+    /// The roles of somebody are not known, or were not changed.
+    #[error("failed to look at the roles")]
+    Role(#[source] RoleError),
     /// The file of the first key.
     #[error("failed to write the key to {path}")]
     File {

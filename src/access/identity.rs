@@ -24,17 +24,32 @@ pub enum Scope {
     KeysManage,
     /// Read the server's metrics.
     MetricsRead,
+    /// See which actions can be run on what.
+    ActionsRead,
+    /// Select objects, and plan and run actions over them.
+    ActionsRun,
+    /// Read runs, and follow them live.
+    RunsRead,
+    /// Cancel runs.
+    RunsCancel,
+    /// Change roles, and who is a member of them.
+    RolesManage,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::EventsRead,
         Self::EventsExport,
         Self::EventsWrite,
         Self::FeedsManage,
         Self::KeysManage,
         Self::MetricsRead,
+        Self::ActionsRead,
+        Self::ActionsRun,
+        Self::RunsRead,
+        Self::RunsCancel,
+        Self::RolesManage,
     ];
 
     /// Its name, as in `events:read`.
@@ -47,7 +62,24 @@ impl Scope {
             Self::FeedsManage => "feeds:manage",
             Self::KeysManage => "keys:manage",
             Self::MetricsRead => "metrics:read",
+            Self::ActionsRead => "actions:read",
+            Self::ActionsRun => "actions:run",
+            Self::RunsRead => "runs:read",
+            Self::RunsCancel => "runs:cancel",
+            Self::RolesManage => "roles:manage",
         }
+    }
+
+    /// Whether it allows what somebody's roles allow, as whom a key's requests are recorded.
+    pub(super) const fn is_by_roles(self) -> bool {
+        matches!(
+            self,
+            Self::ActionsRead
+                | Self::ActionsRun
+                | Self::RunsRead
+                | Self::RunsCancel
+                | Self::RolesManage
+        )
     }
 
     /// What it allows, in a few words.
@@ -61,6 +93,11 @@ impl Scope {
             Self::FeedsManage => "follow and unfollow for others than oneself",
             Self::KeysManage => "make, list and revoke keys of the tenant",
             Self::MetricsRead => "read the server's metrics",
+            Self::ActionsRead => "see which actions can be run on what",
+            Self::ActionsRun => "select objects, and plan and run actions over them",
+            Self::RunsRead => "read runs, and follow them live",
+            Self::RunsCancel => "cancel runs",
+            Self::RolesManage => "change roles, and who is a member of them",
         }
     }
 }
@@ -108,6 +145,8 @@ pub struct Identity {
     pub scopes: Vec<Scope>,
     /// What may be seen.
     pub sight: Sight,
+    /// Roles that a trusted proxy says they have, beside those that they are a member of.
+    pub groups: Vec<String>,
     /// Requests a minute; none for what the server allows by default.
     pub quota: Option<NonZeroU32>,
     /// By what they are known.

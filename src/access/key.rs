@@ -131,7 +131,8 @@ impl NewKey {
 
 impl Identity {
     /// Whether somebody may make this key: nobody gives what they do not have. Whom the key's requests are recorded as is
-    /// free: that the key was made, by whom and for whom, is in the log.
+    /// free here: that the key was made, by whom and for whom, is in the log. What the roles allow of them, which only the
+    /// database knows, is compared by [`super::Keys::create_as`].
     ///
     /// # Errors
     /// Names what the key would have and its maker has not.

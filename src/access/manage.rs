@@ -14,6 +14,7 @@ use crate::action::{Audience, NewAction, Source};
 use crate::context::Context;
 use crate::error::quote;
 use crate::resource::{Named, ResourceRef, Tenant};
+use crate::role::Roles;
 use crate::store::{AppendError, Failure, failed, scope};
 
 /// Keys of one list, the newest first. People and services have a few each; whoever has more names the tenant.
@@ -68,7 +69,9 @@ impl Keys {
         Ok(made)
     }
 
-    /// The same for somebody with a key, who gives no more than they have ([`Identity::may_make`]).
+    /// The same for somebody with a key, who gives no more than they have: scopes, sight and tenant
+    /// ([`Identity::may_make`]), and, with a scope for actions, runs or roles, what the roles allow of whom the key's
+    /// requests are recorded as.
     ///
     /// # Errors
     /// As [`Keys::create`], and when the key would be worth more than its maker's.
@@ -79,7 +82,28 @@ impl Keys {
         by: &Context,
     ) -> Result<(KeyInfo, Credential), KeyError> {
         maker.may_make(&key)?;
+        self.check_roles(maker, &key).await?;
         self.create(key, by).await
+    }
+
+    /// Whoever holds a key has the rights of whom its requests are recorded as, so their maker has them as well. What these
+    /// are given later, they are given by somebody who sees in the log that there is such a key.
+    async fn check_roles(&self, maker: &Identity, key: &NewKey) -> Result<(), KeyError> {
+        let who = &key.who.resource;
+        if *who == maker.who.resource || !key.scopes.iter().any(|scope| scope.is_by_roles()) {
+            return Ok(());
+        }
+        let Some(tenant) = &key.tenant else { return Err(KeyError::Tenant) };
+        let roles = Roles::new(&self.store);
+        let given = roles.rights(tenant, who, &[]).await.map_err(KeyError::Role)?;
+        let own = roles.rights(tenant, &maker.who.resource, &maker.groups).await;
+        match own.map_err(KeyError::Role)?.lack(&given) {
+            Some(permission) => Err(KeyError::Permission {
+                who: quote(&who.to_string()),
+                permission: permission.to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// In a transaction of this module.

@@ -17,7 +17,7 @@
 //! - A session sees and revokes the keys of its tenant. Nobody brings back, extends or deletes one. A key for all tenants
 //!   is made by the database's operator.
 //! - A key that is revoked is refused at once where it was revoked, and by every other process within [`REVOKED_WITHIN`].
-//! - Nobody makes a key that is worth more than their own ([`Identity::may_make`]).
+//! - Nobody makes a key that is worth more than their own ([`Keys::create_as`]).
 //! - That a key was made or revoked, that something was read or exported, and that somebody was refused, are actions that
 //!   only auditors see. Start reading at `keys.rs`, then `record.rs`.
 

@@ -5,7 +5,8 @@
 //! both should be seen. Only the other end of the connection counts, never an address in a header.
 //!
 //! The proxy has to set or remove each of the headers in every request that it passes on. What would let a forgotten one
-//! do harm is not read by default: groups without a table of what they may, and the tenant without a header's name.
+//! do harm is not read by default: groups without a table of what they may or without being roles, and the tenant without a
+//! header's name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use super::identity::{Identity, Scope, Via};
 use crate::error::quote;
 use crate::layer::Networks;
 use crate::resource::{Named, ResourceId, ResourceRef, ResourceType, Tenant};
+use crate::role::RoleName;
 use crate::stream::Sight;
 
 /// Groups of one request; directories that put people into more send a part of them.
@@ -43,6 +45,7 @@ pub struct ProxyTrust {
     kind: ResourceType,
     everybody: Rights,
     by_group: BTreeMap<String, Rights>,
+    groups_are_roles: bool,
 }
 
 /// Where the tenant is from.
@@ -67,6 +70,7 @@ impl ProxyTrust {
             kind,
             everybody: Rights { scopes: Vec::new(), sight: Sight::Labels(Vec::new()) },
             by_group: BTreeMap::new(),
+            groups_are_roles: false,
         }
     }
 
@@ -119,6 +123,14 @@ impl ProxyTrust {
         self
     }
 
+    /// Groups are also roles: whoever is in the group `editor` has what the tenant's role `editor` has, for that request
+    /// and without being its member. So a group `administrator` has everything.
+    #[must_use]
+    pub fn roles_of_groups(mut self) -> Self {
+        self.groups_are_roles = true;
+        self
+    }
+
     /// Who asks, for a connection whose other end is `peer`; nobody where the proxy names nobody.
     ///
     /// # Errors
@@ -143,7 +155,8 @@ impl ProxyTrust {
             Some(name) => resource.named(name),
             None => Named { resource, name: None },
         };
-        let Rights { scopes, sight } = self.rights(headers)?;
+        let groups = self.groups_of(headers)?;
+        let Rights { scopes, sight } = self.rights(&groups);
         let tenant = Some(self.tenant_of(headers)?);
         Ok(Some(Identity {
             tenant,
@@ -151,6 +164,7 @@ impl ProxyTrust {
             is_actor: true,
             scopes,
             sight,
+            groups: self.roles(&groups),
             quota: None,
             via: Via::Proxy,
         }))
@@ -158,7 +172,7 @@ impl ProxyTrust {
 
     /// The headers that a proxy is believed, as far as they are read.
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        let groups = (!self.by_group.is_empty()).then_some(&self.groups);
+        let groups = self.reads_groups().then_some(&self.groups);
         // A header of the tenant alone is also what keys of all tenants come with.
         [Some(&self.user), Some(&self.name), groups].into_iter().flatten()
     }
@@ -173,18 +187,33 @@ impl ProxyTrust {
         }
     }
 
-    /// What everybody may, and what the groups may.
-    fn rights(&self, headers: &HeaderMap) -> Result<Rights, AccessError> {
-        let mut all = vec![&self.everybody];
-        if !self.by_group.is_empty()
-            && let Some(list) = only(headers, &self.groups)?
-        {
-            if list.split(',').count() > GROUPS_MAX {
-                let problem = format!("it names more than {GROUPS_MAX} groups");
-                return Err(wrong(&self.groups, problem));
-            }
-            all.extend(list.split(',').filter_map(|group| self.by_group.get(group.trim())));
+    fn reads_groups(&self) -> bool {
+        self.groups_are_roles || !self.by_group.is_empty()
+    }
+
+    /// The groups that they are in, as far as somebody asks for them.
+    fn groups_of<'a>(&self, headers: &'a HeaderMap) -> Result<Vec<&'a str>, AccessError> {
+        if !self.reads_groups() {
+            return Ok(Vec::new());
         }
+        let list = only(headers, &self.groups)?.unwrap_or_default();
+        if list.split(',').count() > GROUPS_MAX {
+            let problem = format!("it names more than {GROUPS_MAX} groups");
+            return Err(wrong(&self.groups, problem));
+        }
+        Ok(list.split(',').map(str::trim).collect())
+    }
+
+    /// The groups that could be roles.
+    fn roles(&self, groups: &[&str]) -> Vec<String> {
+        let is_role = |group: &&&str| self.groups_are_roles && RoleName::new(**group).is_ok();
+        groups.iter().filter(is_role).map(|group| (*group).to_owned()).collect()
+    }
+
+    /// What everybody may, and what the groups may.
+    fn rights(&self, groups: &[&str]) -> Rights {
+        let mut all = vec![&self.everybody];
+        all.extend(groups.iter().filter_map(|group| self.by_group.get(*group)));
         let scopes: BTreeSet<_> = all.iter().flat_map(|rights| &rights.scopes).copied().collect();
         let mut labels = BTreeSet::new();
         let mut sees_all = false;
@@ -196,7 +225,7 @@ impl ProxyTrust {
         }
         let labels = Sight::Labels(labels.into_iter().collect());
         let sight = if sees_all { Sight::Everything } else { labels };
-        Ok(Rights { scopes: scopes.into_iter().collect(), sight })
+        Rights { scopes: scopes.into_iter().collect(), sight }
     }
 }
 

@@ -103,8 +103,12 @@ pub enum Refusal {
     Tenant(String),
     /// The request is for another actor than the credential's, named like this.
     Actor(String),
+    /// The caller may not run this action, `TYPE.NAME`.
+    Action(String),
     /// A key that was to be made would see more than its maker.
     Sight,
+    /// A key or a role was to give this permission, which the giver has not.
+    Permission(String),
     /// The key is not known, or of another shape.
     Key,
     /// The key with this id has expired.
@@ -133,7 +137,9 @@ impl Refusal {
             Self::Scope(scope) => json!({ "refused": "scope", "scope": scope.as_str() }),
             Self::Tenant(name) => json!({ "refused": "tenant", "tenant": quote(name) }),
             Self::Actor(name) => json!({ "refused": "actor", "actor": quote(name) }),
+            Self::Action(name) => json!({ "refused": "action", "action": name }),
             Self::Sight => json!({ "refused": "sight" }),
+            Self::Permission(name) => json!({ "refused": "permission", "permission": name }),
             Self::Key => json!({ "refused": "key" }),
             Self::Expired(id) => json!({ "refused": "expired", "key": id }),
             Self::Revoked(id) => json!({ "refused": "revoked", "key": id }),

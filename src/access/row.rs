@@ -46,6 +46,7 @@ pub(super) fn identity(id: &str, row: &Row) -> Result<Identity, Failure> {
         is_actor: row.get("is_actor"),
         scopes: scopes(row),
         sight: sight(row),
+        groups: Vec::new(),
         quota: quota(row),
         via: Via::Key(id.to_owned()),
     })

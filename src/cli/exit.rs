@@ -9,6 +9,7 @@ use crate::config::NatsKeysError;
 use crate::local::LocalError;
 use crate::log::LogError;
 use crate::relay::{self, StreamError};
+use crate::run::RunError;
 use crate::store::{AppendError, ConnectError, Reason, WriteError};
 use crate::stream::{HistoryError, QueryError};
 use crate::track::TrackError;
@@ -32,8 +33,8 @@ pub(crate) enum Code {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0 done · 1 error · 2 wrong usage · 3 not found, or nothing with --fail-empty
-  4 not permitted · 5 partly done (lines refused, conflicts) · 7 no connection,
-  or no answer in time · 130 interrupted";
+  4 not permitted · 5 partly done (lines refused, conflicts, objects that failed)
+  7 no connection, or no answer in time · 130 interrupted";
 
 impl Code {
     fn number(self) -> u8 {
@@ -68,6 +69,10 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self { code: Code::Usage, text: text.into() }
+    }
+
+    pub(crate) fn permission(text: impl Into<String>) -> Self {
+        Self { code: Code::Permission, text: text.into() }
     }
 
     pub(crate) fn not_found(text: impl Into<String>) -> Self {
@@ -108,6 +113,9 @@ fn code(error: &(dyn StdError + 'static)) -> Option<Code> {
     }
     if let Some(error) = error.downcast_ref::<TrackError>() {
         return of_track(error);
+    }
+    if let Some(error) = error.downcast_ref::<RunError>() {
+        return of_run(error);
     }
     if let Some(error) = error.downcast_ref::<LogError>() {
         return of_log(error);
@@ -151,6 +159,24 @@ fn of_track(error: &TrackError) -> Option<Code> {
         | TrackError::NoKey { .. }
         | TrackError::Key { .. }
         | TrackError::Contradiction { .. } => Some(Code::Usage),
+        _ => None,
+    }
+}
+
+fn of_run(error: &RunError) -> Option<Code> {
+    match error {
+        RunError::NotFound(_)
+        | RunError::UnknownType(_)
+        | RunError::UnknownAction { .. }
+        | RunError::SelectionGone(_)
+        | RunError::EmptySelection { .. } => Some(Code::NotFound),
+        RunError::Forbidden { .. } => Some(Code::Permission),
+        RunError::TooMany
+        | RunError::Filter(_)
+        | RunError::Id(_)
+        | RunError::Input(_)
+        | RunError::Key(_)
+        | RunError::KeyReused(_) => Some(Code::Usage),
         _ => None,
     }
 }

@@ -42,7 +42,7 @@ enum Command {
 
 /// Who does it.
 #[derive(clap::Args)]
-struct By {
+pub(super) struct By {
     /// Who asks for it [default: system:ROLE of the database's user]
     #[arg(long, value_name = "TYPE:ID")]
     by: Option<ResourceRef>,

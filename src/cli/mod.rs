@@ -4,11 +4,15 @@
 //! (`session.rs`), prints (`output.rs`, `entry.rs`) and ends with a code (`exit.rs`). Only here and in `main.rs` errors
 //! are of `anyhow`; they are printed once, with all their causes.
 
+mod action;
+mod catalog;
 mod completion;
+mod confirm;
 mod demo;
 mod doctor;
 mod emit;
 mod emit_lines;
+mod engine;
 mod entry;
 mod exit;
 mod feed;
@@ -18,9 +22,12 @@ mod import;
 mod key;
 mod migrate;
 mod nats;
+mod progress;
 mod psql;
 mod query;
 mod relay;
+mod role;
+mod run;
 mod layout;
 mod log;
 mod object;
@@ -37,6 +44,7 @@ mod stats;
 mod tail;
 mod when;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +52,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, Environment, Secret};
+use crate::definition::Catalog;
 use crate::resource::Tenant;
 use exit::Code;
 use output::{Color, Format};
@@ -151,9 +160,18 @@ enum Command {
     /// Publish the log as messages of NATS JetStream
     #[command(before_help = relay::EXAMPLES)]
     Relay(Box<relay::Args>),
+    /// List, explain and run what can be run on selected objects
+    #[command(before_help = action::EXAMPLES)]
+    Action(action::Args),
+    /// List, follow, cancel and retry runs
+    #[command(before_help = run::EXAMPLES)]
+    Run(run::Args),
     /// Make, list and revoke keys of the HTTP API
     #[command(before_help = key::EXAMPLES)]
     Key(key::Args),
+    /// Say who may run what: roles, their permissions and members
+    #[command(before_help = role::EXAMPLES)]
+    Role(role::Args),
     /// Run the server: the HTTP API
     #[command(before_help = serve::EXAMPLES)]
     Serve(Box<serve::Args>),
@@ -183,12 +201,36 @@ enum Command {
 /// Parses the arguments, runs one command, says what went wrong, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match parse() {
+    main_with(Catalog::default(), std::env::args_os())
+}
+
+/// The same for a program that has actions of its own: its `serve` serves and runs them, its `action` lists and runs them.
+/// The arguments begin with the name of the program.
+///
+/// ```no_run
+/// # use gesta::definition::{Catalog, TypeSpec};
+/// fn main() -> std::process::ExitCode {
+///     let catalog = Catalog::builder().resource(TypeSpec::new("article", "article", "articles"));
+///     match catalog.build() {
+///         Ok(catalog) => gesta::cli::main_with(catalog, std::env::args_os()),
+///         Err(error) => {
+///             eprintln!("error: {error}");
+///             std::process::ExitCode::FAILURE
+///         }
+///     }
+/// }
+/// ```
+#[must_use]
+pub fn main_with<T: Into<OsString> + Clone>(
+    catalog: Catalog,
+    args: impl IntoIterator<Item = T>,
+) -> ExitCode {
+    let cli = match parse(args) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).into(),
     };
     anstream::ColorChoice::from(cli.global.color).write_global();
-    let ended = cli.global.session().and_then(|session| start(cli.command, &session));
+    let ended = cli.global.session(catalog).and_then(|session| start(cli.command, &session));
     match ended {
         Ok(code) => code,
         // Whoever read has read enough.
@@ -219,14 +261,14 @@ fn refuse(error: &clap::Error) -> Code {
 }
 
 /// Every command has the same order of its help and the same codes.
-fn parse() -> Result<Cli, clap::Error> {
+fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result<Cli, clap::Error> {
     let command = Cli::command()
         .mut_subcommands(|command| command.help_template(TEMPLATE).after_help(exit::HELP));
-    Cli::from_arg_matches(&command.try_get_matches()?)
+    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
 impl Global {
-    fn session(&self) -> anyhow::Result<Session> {
+    fn session(&self, catalog: Catalog) -> anyhow::Result<Session> {
         let environment = Environment::read();
         let tenant = match (&self.tenant, &environment.tenant) {
             (Some(tenant), _) => tenant.clone(),
@@ -240,6 +282,7 @@ impl Global {
             tenant,
             format: self.output,
             environment,
+            catalog,
         })
     }
 }
@@ -253,25 +296,28 @@ fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
     let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
         // At psql's prompt Ctrl-C is psql's; an import says how far it has come; a tail has no other end; a relay waits for
-        // acknowledgements; a server finishes what is running.
-        if matches!(
-            command,
+        // acknowledgements; a server finishes what is running; a run is cancelled, or goes on elsewhere.
+        let sees_to_it = match &command {
             Command::Psql(_)
-                | Command::Import(_)
-                | Command::Tail(_)
-                | Command::Relay(_)
-                | Command::Serve(_)
-        ) {
-            return run(command, session).await;
+            | Command::Import(_)
+            | Command::Tail(_)
+            | Command::Relay(_)
+            | Command::Serve(_) => true,
+            Command::Action(args) => args.is_long(),
+            Command::Run(args) => args.is_long(),
+            _ => false,
+        };
+        if sees_to_it {
+            return dispatch(command, session).await;
         }
         tokio::select! {
-            ended = run(command, session) => ended,
+            ended = dispatch(command, session) => ended,
             result = tokio::signal::ctrl_c() => result.map(|()| Code::Interrupted).map_err(Into::into),
         }
     })
 }
 
-async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
+async fn dispatch(command: Command, session: &Session) -> anyhow::Result<Code> {
     match command {
         Command::Demo(args) => demo::run(args, session).await,
         Command::Log(args) => log::run(*args, session).await,
@@ -287,7 +333,10 @@ async fn run(command: Command, session: &Session) -> anyhow::Result<Code> {
         Command::Feed(args) => feed::run(args, session).await,
         Command::Stats(args) => stats::run(args, session).await,
         Command::Relay(args) => relay::run(*args, session).await,
+        Command::Action(args) => action::run(args, session).await,
+        Command::Run(args) => run::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Role(args) => role::run(args, session).await,
         Command::Serve(args) => serve::run(*args, session).await,
         Command::Migrate(args) => migrate::run(args, session).await,
         Command::Track(args) => track::run(*args, session).await,

@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
+use super::catalog::catalog;
 use super::exit::{Code, Told};
 use super::key::scopes;
 use super::say;
@@ -16,6 +18,7 @@ use super::session::{Role, Session};
 use crate::access::{Keys, ProxyTrust, Rights, Scope, Sight};
 use crate::config::{Place, ServeKeys};
 use crate::resource::ResourceType;
+use crate::run::{Worker, WorkerOptions};
 use crate::server::{AppState, BasePath, Origin, Settings, serve};
 
 pub(super) const EXAMPLES: &str = "\
@@ -56,6 +59,9 @@ pub(crate) struct Args {
         help = "A proxy's address or network, whose X-Forwarded-For is believed; may be repeated [env: GESTA_PROXIES]"
     )]
     proxy: Vec<IpNet>,
+    /// Runs in the background at the same time; 0 leaves them to other servers
+    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    workers: usize,
     #[command(flatten)]
     identity: Identity,
 }
@@ -73,6 +79,9 @@ struct Identity {
     /// They see actions with this label; may be repeated
     #[arg(long = "proxy-label", value_name = "LABEL", requires = "proxy_users")]
     label: Vec<String>,
+    /// Believe their X-Gesta-Groups too: names of roles that people have
+    #[arg(long = "proxy-roles", requires = "proxy_users")]
+    roles: bool,
 }
 
 /// `10.0.0.0/8`, or one address.
@@ -96,16 +105,29 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     log_to_stderr();
     let Opened { database, listener, keys } = opened;
     tell(&listener, &settings, &keys, session).await?;
+    let state = AppState::new(database.store.clone(), keys, settings);
+    let (ending, ended) = watch::channel(false);
     let asked = async {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         say::note("ending: no new connections are taken, and what is running is finished");
+        ending.send_replace(true);
     };
-    serve(listener, AppState::new(database.store.clone(), keys, settings), asked).await?;
+    let served =
+        tokio::join!(serve(listener, state.clone(), asked), work(&state, args.workers, ended));
+    served.0?;
     say::note("stopped");
     Ok(Code::Ok)
+}
+
+/// Works on runs in the background until the server ends; each is left behind its present piece, for others to go on with.
+async fn work(state: &AppState, slots: usize, mut ended: watch::Receiver<bool>) {
+    if slots > 0 {
+        let worker = Worker::new(state.runs(), WorkerOptions::default().slots(slots));
+        worker.run(async { drop(ended.wait_for(|is_over| *is_over).await) }).await;
+    }
 }
 
 /// The database and the port, which both must be there before anything is told.
@@ -212,7 +234,8 @@ impl Args {
             (given, _) => given.to_vec(),
         };
         let proxy_identity = self.identity.trust(&proxies, session)?;
-        Ok(Settings { base_path, origin, requests_per_minute, proxies, proxy_identity })
+        let catalog = catalog(session)?;
+        Ok(Settings { base_path, origin, requests_per_minute, proxies, proxy_identity, catalog })
     }
 }
 
@@ -225,7 +248,8 @@ impl Identity {
         let sight = Sight::Labels(self.label.clone());
         let rights = Rights { scopes: self.scope.clone(), sight };
         let trust = ProxyTrust::new(proxies.iter().copied(), kind.clone());
-        Ok(Some(trust.tenant(session.tenant.clone()).everybody(rights)))
+        let trust = trust.tenant(session.tenant.clone()).everybody(rights);
+        Ok(Some(if self.roles { trust.roles_of_groups() } else { trust }))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use super::output::{Format, Out};
 use super::say;
 use crate::config::{Environment, Place, Secret};
+use crate::definition::Catalog;
 use crate::local::{DATABASE, Home, Server, admin};
 use crate::resource::Tenant;
 use crate::store::{Endpoint, PoolOptions, Store, migrate, migration_status, system_clock};
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) home: Option<PathBuf>,
     pub(crate) tenant: Tenant,
     pub(crate) format: Option<Format>,
+    /// What can be run, as the program says.
+    pub(crate) catalog: Catalog,
 }
 
 /// An open database. The private server runs at least as long as this lives.

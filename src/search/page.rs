@@ -24,6 +24,21 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const WHAT: &str = "the search";
 /// The number of the first parameter behind those of [`Conditions`].
 const FIRST: usize = 13;
+/// The types of the parameters of [`Conditions`].
+const TYPES: [Type; FIRST - 1] = [
+    Type::TEXT,
+    Type::UUID,
+    Type::UUID,
+    Type::INT8,
+    Type::BOOL,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT,
+    Type::JSONB,
+    Type::TEXT,
+];
 
 /// A search to read, page by page, or to count.
 ///
@@ -141,6 +156,34 @@ impl SearchQuery {
         Fingerprint::of(parts.iter().map(String::as_str))
     }
 
+    /// Runs an INSERT over the objects of a type that results are about, each once, in the caller's transaction; `insert` reads
+    /// them from `found (id)`, and `$SELECTION` in it is the id given. Gives how many rows were inserted.
+    #[cfg(feature = "actions")]
+    pub(crate) async fn over_objects(
+        &self,
+        reader: &Reader,
+        tx: &deadpool_postgres::Transaction<'_>,
+        kind: &crate::resource::ResourceType,
+        insert: &str,
+        selection: uuid::Uuid,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let now = self.now(reader);
+        let head = "-- search::over_objects\nWITH found AS MATERIALIZED (\nSELECT DISTINCT a.object_id AS id";
+        let tail = format!("\n    AND a.object_type = $KIND AND $4::bigint > 0\n)\n{insert}");
+        let mut statement = Statement::all(self, now, head, &tail);
+        let marks =
+            [("$KIND", Param::Text(kind.to_string())), ("$SELECTION", Param::Uuid(selection))];
+        for (mark, param) in marks {
+            let number = statement.number_of(param);
+            statement.sql = statement.sql.replacen(mark, &format!("${number}"), 1);
+        }
+        let conditions = Conditions::new(reader, self.ids(now), 1, &self.filter);
+        let base = conditions.params().into_iter().zip(TYPES);
+        let params: Vec<(&(dyn ToSql + Sync), Type)> =
+            base.chain(statement.params.iter().map(Param::typed)).collect();
+        tx.execute_typed(&statement.sql, &params).await
+    }
+
     /// Runs a statement. Searches have too many forms to keep them prepared.
     pub(super) async fn read(
         &self,
@@ -150,20 +193,6 @@ impl SearchQuery {
         ids: Ids,
         limit: i64,
     ) -> Result<Vec<Row>, QueryError> {
-        const TYPES: [Type; FIRST - 1] = [
-            Type::TEXT,
-            Type::UUID,
-            Type::UUID,
-            Type::INT8,
-            Type::BOOL,
-            Type::TEXT_ARRAY,
-            Type::TEXT_ARRAY,
-            Type::TEXT_ARRAY,
-            Type::TEXT_ARRAY,
-            Type::TEXT,
-            Type::JSONB,
-            Type::TEXT,
-        ];
         let conditions = Conditions::new(reader, ids, limit, &self.filter);
         let base = conditions.params().into_iter().zip(TYPES);
         let params: Vec<(&(dyn ToSql + Sync), Type)> =

@@ -12,12 +12,15 @@ use super::credential::{identify, too_often};
 use super::entries::Entry;
 use super::finish::Asker;
 use super::problem::{Fault, Problem};
+use super::refusal::of_role;
 use super::state::AppState;
 use super::status::Kind;
 use crate::access::{Denial, Identity, Refusal, Scope, Via};
 use crate::context::Context;
+use crate::definition;
 use crate::error::quote;
 use crate::resource::Tenant;
+use crate::role::Giver;
 use crate::stream::Reader;
 
 /// Names the tenant, for credentials of all tenants; others may name their own.
@@ -91,6 +94,27 @@ impl Caller {
         Ok(self.identity.reader(self.state.store(), self.need_tenant()?.clone()))
     }
 
+    /// The caller with what their roles allow in the tenant, and those that a proxy names: for whatever is run over objects.
+    /// A change of roles by this server is seen at once, one by another process within [`crate::role::RIGHTS_WITHIN`].
+    ///
+    /// # Errors
+    /// 400 without a tenant; where the database does not answer.
+    pub async fn asker(&self) -> Result<definition::Asker, Problem> {
+        let (tenant, who) = (self.need_tenant()?, &self.identity.who.resource);
+        let rights = self.state.roles().rights(tenant, who, &self.identity.groups).await;
+        Ok(definition::Asker { context: self.context(tenant), rights: rights.map_err(of_role)? })
+    }
+
+    /// The caller as one who changes roles, and gives what they have.
+    pub(super) fn giver(&self, reason: Option<String>) -> Result<Giver, Problem> {
+        let by = self.context(self.need_tenant()?);
+        let by = match reason {
+            Some(reason) => by.reason(reason),
+            None => by,
+        };
+        Ok(Giver::member(&by, &self.identity.groups))
+    }
+
     /// The context of what the caller does in a tenant.
     pub(super) fn context(&self, tenant: &Tenant) -> Context {
         self.seen.clone().acting(&self.identity.who).tenant(tenant.clone())
@@ -98,7 +122,11 @@ impl Caller {
 
     /// Records that the caller was refused what they tried.
     pub(super) fn denied(&self, attempt: &'static str, refusal: Refusal) {
-        let denial = Denial::new(attempt, refusal);
+        self.record_denied(Denial::new(attempt, refusal));
+    }
+
+    /// The same, where more is known of it.
+    pub(super) fn record_denied(&self, denial: Denial) {
         let denial = match &self.tenant {
             Some(tenant) => denial.tenant(tenant.clone()),
             None => denial,
@@ -128,11 +156,13 @@ impl Caller {
 /// What somebody tries who needs a scope, as a verb.
 fn attempt(scope: Scope) -> &'static str {
     match scope {
-        Scope::EventsRead | Scope::MetricsRead => "read",
+        Scope::EventsRead | Scope::MetricsRead | Scope::ActionsRead | Scope::RunsRead => "read",
         Scope::EventsExport => "export",
         Scope::EventsWrite => "append",
         Scope::FeedsManage => "follow",
-        Scope::KeysManage => "manage",
+        Scope::KeysManage | Scope::RolesManage => "manage",
+        Scope::ActionsRun => "run",
+        Scope::RunsCancel => "cancel",
     }
 }
 
@@ -182,6 +212,21 @@ impl FromRequestParts<AppState> for Manages {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         caller.require(Scope::KeysManage)?;
+        Ok(Self(caller))
+    }
+}
+
+/// A [`Caller`] who may run actions: whoever may not is refused before the body is read.
+#[derive(Clone, Debug)]
+pub(super) struct Acts(pub(super) Caller);
+
+impl FromRequestParts<AppState> for Acts {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(Scope::ActionsRun)?;
+        caller.need_tenant()?;
         Ok(Self(caller))
     }
 }

@@ -36,6 +36,7 @@ mod problem;
 mod query;
 mod read;
 mod reads;
+mod reason;
 mod refusal;
 mod reply;
 mod results;
@@ -46,9 +47,15 @@ mod serve;
 mod state;
 mod status;
 mod suggest;
+mod verbs;
 
 #[cfg(feature = "cli")]
+pub(crate) use api::actions::ActionForm;
+#[cfg(feature = "cli")]
 pub(crate) use api::keys::KeyForm;
+pub(crate) use api::roles::{MemberForm, RoleForm};
+#[cfg(feature = "cli")]
+pub(crate) use api::runs::{ItemForm, PlanForm, PlannedForm, RunForm};
 
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};

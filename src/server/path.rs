@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::problem::{Fault, Problem};
 use super::status::Kind;
@@ -76,6 +77,23 @@ impl<S: Send + Sync> FromRequestParts<S> for ActionPath {
             let detail =
                 format!("the path names no action: {} is no UUID of version 7", quote(&id));
             Problem::new(Kind::Malformed, detail)
+        };
+        id.parse().map_err(wrong).map(Self)
+    }
+}
+
+/// The UUID of a path that ends, or goes on, after `{id}`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UuidPath(pub(super) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for UuidPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state).await?;
+        let wrong = |_| {
+            let detail = format!("the path has an id that is no UUID: {}", quote(&id));
+            Problem::new(Kind::NotFound, detail)
         };
         id.parse().map_err(wrong).map(Self)
     }

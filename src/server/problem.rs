@@ -25,6 +25,7 @@ struct Parts {
     headers: HeaderMap,
     cause: Option<String>,
     items: Option<serde_json::Value>,
+    plan: Option<serde_json::Value>,
 }
 
 /// One thing that is wrong.
@@ -148,7 +149,9 @@ impl Problem {
     #[must_use]
     pub fn of(kind: Kind) -> Self {
         let (headers, faults) = (HeaderMap::new(), Vec::new());
-        Self(Box::new(Parts { kind, detail: None, faults, headers, cause: None, items: None }))
+        let parts =
+            Parts { kind, detail: None, faults, headers, cause: None, items: None, plan: None };
+        Self(Box::new(parts))
     }
 
     /// A problem of this kind, and what it is here: for whoever sent the request.
@@ -208,10 +211,17 @@ impl Problem {
         self
     }
 
-    /// What is wrong with each item of a batch.
+    /// What is wrong with each item of a batch, or which objects it is about.
     #[must_use]
     pub(super) fn items(mut self, items: serde_json::Value) -> Self {
         self.0.items = Some(items);
+        self
+    }
+
+    /// What would happen, where it is to be confirmed.
+    #[must_use]
+    pub(super) fn plan(mut self, plan: serde_json::Value) -> Self {
+        self.0.plan = Some(plan);
         self
     }
 
@@ -235,6 +245,7 @@ impl Problem {
             instance: request_id,
             errors: &self.0.faults,
             items: self.0.items.as_ref(),
+            plan: self.0.plan.as_ref(),
         };
         serde_json::to_vec(&form).unwrap_or_default()
     }
@@ -254,6 +265,8 @@ struct Form<'a> {
     errors: &'a [Fault],
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<&'a serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a serde_json::Value>,
 }
 
 impl IntoResponse for Problem {

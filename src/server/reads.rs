@@ -39,6 +39,6 @@ fn lists(routes: Routes) -> Routes {
         .list("/api/v1/targets/{type}/{id}/events", streams::of_target, streams::target_doc)
         .list("/api/v1/any/{type}/{id}/events", streams::in_any_role, streams::any_doc)
         .list("/api/v1/types/{type}/events", types::get, types::doc)
-        .list("/api/v1/runs/{id}/events", runs::get, runs::doc)
+        .list("/api/v1/runs/{id}/events", runs::events::get, runs::events::doc)
         .list("/api/v1/feeds/{type}/{id}/events", feeds::get, || feeds::doc("readFeedEvents"))
 }

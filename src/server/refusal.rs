@@ -1,10 +1,12 @@
 //! Why an action is not taken: one fault, and the kind of problem that it is where it stands alone.
 
 use super::problem::{Fault, Problem};
+use super::read::parameter;
 use super::status::Kind;
 use crate::access::{self, KeyError};
 use crate::action::InvalidAction;
 use crate::import;
+use crate::role::RoleError;
 use crate::store::AppendError;
 
 /// Why an action is not taken.
@@ -90,10 +92,35 @@ pub(super) fn of_key(error: KeyError) -> Problem {
         }
         KeyError::Scope(_) => worth("/scopes", &error),
         KeyError::Sight => worth("/labels", &error),
+        KeyError::Permission { .. } => worth("/actor", &error),
         KeyError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
+        KeyError::Role(error) => of_role(error),
         KeyError::Database { source, .. }
         | KeyError::Record(AppendError::Database { source, .. }) => source.into(),
         error => Problem::internal(&error),
+    }
+}
+
+/// Why roles are not changed, listed or looked up.
+pub(super) fn of_role(error: RoleError) -> Problem {
+    let text = error.to_string();
+    let body = |pointer: &str, code| Fault::pointer(pointer, code, text.as_str());
+    match error {
+        RoleError::Permissions { .. } => {
+            Problem::fault(Kind::Body, body("/permissions", "too-many"))
+        }
+        RoleError::About { .. } => Problem::fault(Kind::Body, body("/about", "invalid-value")),
+        RoleError::TooMany => Problem::fault(Kind::Body, body("", "too-many")),
+        RoleError::Exceeds { .. } => Problem::new(Kind::Worth, text),
+        RoleError::BuiltIn => Problem::new(Kind::BuiltIn, text),
+        RoleError::NotFound { .. } | RoleError::NotMember { .. } => {
+            Problem::new(Kind::NotFound, text)
+        }
+        RoleError::Limit { .. } => parameter("limit", "invalid-value", text),
+        RoleError::Record(AppendError::Invalid { problem, .. }) => Refusal::from(problem).into(),
+        RoleError::Database { source, .. }
+        | RoleError::Record(AppendError::Database { source, .. }) => source.into(),
+        error @ RoleError::Record(_) => Problem::internal(&error),
     }
 }
 

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
+use tower_layer::Layer;
 
 use super::finish::finish;
 use super::problem::Problem;
@@ -26,7 +27,7 @@ const REQUEST_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// The API on a state. Each request must have a `ConnectInfo<SocketAddr>` among its extensions.
 pub fn router(state: AppState) -> Router {
-    let (paths, document) = routes().finish(state.base_path());
+    let (paths, verbs, document) = routes().finish(state.base_path());
     let paths = match state.base_path().as_str() {
         "" => paths,
         base => Router::new().nest(base, paths),
@@ -43,25 +44,37 @@ pub fn router(state: AppState) -> Router {
         CompressionLayer::new(),
         RequestDecompressionLayer::new(),
     );
-    paths
+    let found = paths
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(document))
         .layer(layers)
-        .with_state(state)
+        .with_state(state);
+    let led = map_request(move |request: Request| std::future::ready(verbs.lead(request)));
+    Router::new().fallback_service(led.layer(found))
 }
+
+/// Somebody as a member of a role.
+const MEMBER: &str = "/api/v1/roles/{name}/members/{type}/{id}";
 
 /// All of them.
 fn routes() -> Routes {
-    use api::{append, batch, keys, validate, whoami};
+    use api::{append, batch, keys, roles, validate, whoami};
     use meta::{healthz, metrics, openapi, problems, readyz, version};
-    reads(Routes::default())
+    actions(reads(Routes::default()))
         .post("/api/v1/events", append::post, append::doc())
         .post("/api/v1/events:batch", batch::post, batch::doc())
         .post("/api/v1/events:validate", validate::post, validate::doc())
         .get("/api/v1/keys", keys::list::get, keys::list::doc())
         .post("/api/v1/keys", keys::create::post, keys::create::doc())
         .delete("/api/v1/keys/{id}", keys::revoke::delete, keys::revoke::doc())
+        .get("/api/v1/roles", roles::list::get, roles::list::doc())
+        .get("/api/v1/roles/{name}", roles::show::get, roles::show::doc())
+        .put("/api/v1/roles/{name}", roles::put::put, roles::put::doc())
+        .delete("/api/v1/roles/{name}", roles::remove::delete, roles::remove::doc())
+        .get("/api/v1/roles/{name}/members", roles::members::get, roles::members::doc())
+        .put(MEMBER, roles::member::put, roles::member::put_doc())
+        .delete(MEMBER, roles::member::delete, roles::member::delete_doc())
         .get("/api/v1/whoami", whoami::get, whoami::doc())
         .get("/healthz", healthz::get, healthz::doc())
         .get("/readyz", readyz::get, readyz::doc())
@@ -70,6 +83,28 @@ fn routes() -> Routes {
         .get("/openapi.json", openapi::get, openapi::doc())
         .get("/docs/problems", problems::list, problems::list_doc())
         .get("/docs/problems/{slug}", problems::get, problems::doc())
+}
+
+/// What can be run, and its runs.
+fn actions(routes: Routes) -> Routes {
+    use api::{actions, runs, selections};
+    const ACTION: &str = "/api/v1/resources/{type}/actions/{name}";
+    const RUN: &str = "/api/v1/runs/{id}";
+    routes
+        .get("/api/v1/resources", actions::resources::get, actions::resources::doc())
+        .get("/api/v1/resources/{type}/actions", actions::list::get, actions::list::doc())
+        .get(ACTION, actions::show::get, actions::show::doc())
+        .post("/api/v1/selections", selections::create::post, selections::create::doc())
+        .get("/api/v1/selections/{id}", selections::show::get, selections::show::doc())
+        .verb((ACTION, "plan"), runs::plan::post, runs::plan::doc())
+        .post("/api/v1/resources/{type}/actions/{name}/runs", runs::start::post, runs::start::doc())
+        .get("/api/v1/runs", runs::list::get, runs::list::doc())
+        .get(RUN, runs::show::get, runs::show::doc())
+        .get("/api/v1/runs/{id}/items", runs::items::get, runs::items::doc())
+        .get("/api/v1/runs/{id}/messages", runs::messages::get, runs::messages::doc())
+        .get("/api/v1/runs/{id}/progress", runs::progress::get, runs::progress::doc())
+        .verb((RUN, "cancel"), runs::cancel::post, runs::cancel::doc())
+        .verb((RUN, "retry"), runs::retry::post, runs::retry::doc())
 }
 
 async fn unknown_path() -> Problem {

@@ -9,6 +9,7 @@ use utoipa::openapi::HttpMethod;
 use super::meta::openapi::Document;
 use super::openapi::{Doc, document};
 use super::state::{AppState, BasePath};
+use super::verbs::Verbs;
 use crate::format::Format;
 
 /// What the paths of the API begin with; its handlers do not see it.
@@ -20,6 +21,7 @@ pub(super) struct Routes {
     api: Router<AppState>,
     outside: Router<AppState>,
     operations: Vec<(String, HttpMethod, Doc)>,
+    verbs: Vec<(&'static str, &'static str)>,
 }
 
 impl Routes {
@@ -48,6 +50,18 @@ impl Routes {
         doc: Doc,
     ) -> Self {
         self.add(put(handler), (path, HttpMethod::Put, doc))
+    }
+
+    /// An operation on what a path names, as in `POST /runs/{id}:cancel`.
+    pub(super) fn verb<H: Handler<T, AppState>, T: 'static>(
+        mut self,
+        (path, verb): (&'static str, &'static str),
+        handler: H,
+        doc: Doc,
+    ) -> Self {
+        self.operations.push((format!("{path}:{verb}"), HttpMethod::Post, doc));
+        self.verbs.push((path, verb));
+        self.route(&Verbs::route(path, verb), post(handler))
     }
 
     /// A list, which also has an end for each format. The document has them as one path, `….{format}`.
@@ -94,11 +108,14 @@ impl Routes {
         self
     }
 
-    /// What leads to the handlers, and the document of them.
-    pub(super) fn finish(self, base_path: &BasePath) -> (Router<AppState>, Document) {
+    /// What leads to the handlers, the paths that end with a verb, and the document of all.
+    pub(super) fn finish(self, base_path: &BasePath) -> (Router<AppState>, Verbs, Document) {
+        let verbs = self.verbs.into_iter().map(|(path, verb)| (format!("{base_path}{path}"), verb));
+        let verbs = Verbs::new(verbs.collect());
         let text = document(self.operations, base_path).to_pretty_json();
         // Nothing in it can fail to be written: it is texts and numbers.
-        (self.outside.nest(API, self.api), Document(Bytes::from(text.unwrap_or_default())))
+        let paths = self.outside.nest(API, self.api);
+        (paths, verbs, Document(Bytes::from(text.unwrap_or_default())))
     }
 }
 

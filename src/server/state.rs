@@ -14,8 +14,11 @@ use super::origin::Origin;
 use super::read::Streams;
 use super::seal::Seal;
 use crate::access::{Keys, ProxyTrust, RateLimits, Recorder};
+use crate::definition::Catalog;
 use crate::error::quote;
 use crate::live::Live;
+use crate::role::Roles;
+use crate::run::Runs;
 use crate::store::{Failure, Store, Writer};
 
 /// Characters of a base path: some folders, not a text.
@@ -30,6 +33,7 @@ struct Inner {
     store: Store,
     writer: Writer,
     keys: Keys,
+    roles: Roles,
     metrics: Metrics,
     recorder: Recorder,
     live: Live,
@@ -39,6 +43,7 @@ struct Inner {
     room: Room,
     limits: RateLimits,
     settings: Settings,
+    runs: Runs,
 }
 
 /// What an operator may set.
@@ -54,6 +59,8 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// Proxies that say who asks; nobody by default.
     pub proxy_identity: Option<ProxyTrust>,
+    /// What can be run on which objects; nothing by default.
+    pub catalog: Catalog,
 }
 
 impl AppState {
@@ -74,6 +81,8 @@ impl AppState {
             closing: watch::Sender::new(false),
             limits: RateLimits::new(settings.requests_per_minute),
             room: Room::new(),
+            runs: Runs::new(&store, settings.catalog.clone()),
+            roles: Roles::new(&store),
             store,
             writer,
             keys,
@@ -100,10 +109,23 @@ impl AppState {
         &self.0.keys
     }
 
+    /// Who may run what.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.0.roles
+    }
+
     /// Records who read what, and who was refused.
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.0.recorder
+    }
+
+    /// What can be run, and its runs. Somebody must run a [`Worker`](crate::run::Worker) of them for what runs in the
+    /// background.
+    #[must_use]
+    pub fn runs(&self) -> &Runs {
+        &self.0.runs
     }
 
     /// The actions as they are committed, for all who listen.

@@ -65,9 +65,10 @@ kinds! {
     NotYours "identity-mismatch" FORBIDDEN "The request contradicts its credential"
         "The tenant, and for some credentials also the actor, come from the credential. A header or field that names another \
          one is refused, not overruled: leave it out, or use the other one's credential.",
-    Worth "exceeds-credential" FORBIDDEN "The key would be worth more than the one that makes it"
-        "Nobody gives what they do not have: a new key has scopes, and sees labels, that its maker's has. `errors` names what \
-         goes beyond.",
+    Worth "exceeds-credential" FORBIDDEN "More would be given than its giver has"
+        "Nobody gives what they do not have: a new key has scopes, and sees labels, that its maker's has, and is not recorded \
+         as somebody who may run more; a role is given permissions, and members, by who has these permissions. `detail` names \
+         what goes beyond, and `errors` where.",
     UnknownPath "unknown-path" NOT_FOUND "There is nothing at this path"
         "No operation has this path. Look for a slip, and for the base path of the server.",
     NotFound "not-found" NOT_FOUND "It does not exist, or you may not see it"
@@ -81,6 +82,9 @@ kinds! {
     Conflict "conflict" CONFLICT "Another action has this id"
         "An action with this id and other content is stored already. Nothing was overwritten. An id that is sent again must \
          have the same content; another action needs an id of its own.",
+    BuiltIn "built-in" CONFLICT "It is built in, and cannot be changed"
+        "The role `administrator` is there in every tenant, with all permissions. Members come and go; the role itself is \
+         neither changed nor removed. Make one of another name.",
     TooLarge "too-large" PAYLOAD_TOO_LARGE "The body is too large"
         "`detail` says how much is allowed, unpacked. Send several requests.",
     MediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body's format is not taken here"
@@ -93,6 +97,30 @@ kinds! {
         "Each part of it is of its form, but together, or at this time, they cannot be: an id whose time is not `occurred_at`, \
          JSON that the database cannot store, a key that would have ended already, a page of a whole export. `errors` names the \
          part. Nothing was stored.",
+    NothingSelected "empty-selection" UNPROCESSABLE_ENTITY "Nothing is selected"
+        "Nothing is selected, so nothing was changed. An id that is not there, or is outside of the filter, selects nothing.",
+    TooMany "selection-too-large" UNPROCESSABLE_ENTITY "Too much is selected"
+        "A selection has a limit, which `detail` names. Nothing was changed; select in several parts.",
+    SelectionGone "selection-gone" GONE "The selection is gone"
+        "A selection is for who made it, and for some time. This one was never made, is somebody else's, or its time is over; \
+         which of them is not said. Nothing was changed; select again.",
+    Input "invalid-input" UNPROCESSABLE_ENTITY "The input is not what the action takes"
+        "`errors` names each field by a JSON pointer. `GET /resources/{type}/actions/{name}` has the schema of the input, and \
+         examples. Nothing was changed.",
+    Confirm "confirmation-needed" CONFLICT "The action runs after its plan was confirmed"
+        "Nothing was changed yet. `plan` says what would happen, and its `token` stands for it until `expires_at`: whoever \
+         agrees sends the same again with `token`, and `selection` instead of what was selected. A token that has run out, or \
+         is of another plan, is answered so too, with a new plan.",
+    Changed "changed-since-plan" CONFLICT "Something has changed since the plan"
+        "Objects of the plan were changed by somebody since it was made, so nothing was done. `items` names them. Look at what \
+         they are now, make another plan, and confirm that.",
+    KeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY "The idempotency key stands for another request"
+        "A request with this `Idempotency-Key` and another content was sent before, and it is that one's. Nothing was changed. \
+         A request that is sent again has the same content; another one needs a key of its own.",
+    RunEnded "run-ended" CONFLICT "The run has ended"
+        "What has ended cannot be cancelled. `GET /runs/{id}` says how it ended.",
+    NothingToRetry "nothing-to-retry" CONFLICT "The run has nothing that failed"
+        "Only objects that failed are tried again, after the run has ended. `GET /runs/{id}/items` lists what became of each.",
     Quota "quota-exceeded" TOO_MANY_REQUESTS "Too many requests"
         "The credential has used up what it may in this span of time. `Retry-After` says in how many seconds to come again.",
     Internal "internal" INTERNAL_SERVER_ERROR "The server failed"
@@ -156,6 +184,8 @@ impl From<Failure> for Problem {
 pub(super) const OK: StatusCode = StatusCode::OK;
 /// What a new thing is answered with.
 pub(super) const CREATED: StatusCode = StatusCode::CREATED;
+/// What is answered where something was begun and goes on.
+pub(super) const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 /// What is answered where there is nothing to say.
 pub(super) const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
 /// What is answered where the client has it already.

@@ -89,4 +89,6 @@ pub use error::{DatabaseError, SessionError};
 pub use relation::{Membership, Relation};
 pub use save::SAVE_LEN_MAX;
 pub use selection::{SELECTION_LEN_MAX, Selection};
+#[cfg(feature = "actions")]
+pub(crate) use statement::fill;
 pub use written::{SaveOutcome, Saved, Written};

@@ -222,7 +222,7 @@ fn list(names: &[String], prefix: &str) -> String {
 }
 
 /// Puts texts into a template; what they hold is not looked at again.
-pub(super) fn fill(template: &str, slots: &[(&str, &str)]) -> String {
+pub(crate) fn fill(template: &str, slots: &[(&str, &str)]) -> String {
     let mut sql = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [Migration; 8] = migrations![
+const MIGRATIONS: [Migration; 10] = migrations![
     1 "0001_roles",
     2 "0002_action",
     3 "0003_partitions",
@@ -41,6 +41,8 @@ const MIGRATIONS: [Migration; 8] = migrations![
     6 "0006_relay",
     7 "0007_access",
     8 "0008_secret",
+    9 "0009_run",
+    10 "0010_role",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.

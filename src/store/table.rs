@@ -87,16 +87,16 @@ pub(crate) fn quoted_table(name: &str) -> Result<String, NameError> {
 
 /// The tables that were asked for, by the names that the application gave them.
 #[derive(Default)]
-pub(super) struct Tables(Mutex<HashMap<&'static str, Arc<Table>>>);
+pub(super) struct Tables(Mutex<HashMap<String, Arc<Table>>>);
 
 impl Tables {
     fn known(&self, name: &str) -> Option<Arc<Table>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    fn keep(&self, name: &'static str, table: &Arc<Table>) {
+    fn keep(&self, name: &str, table: &Arc<Table>) {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.insert(name, Arc::clone(table));
+        tables.insert(name.to_owned(), Arc::clone(table));
     }
 
     fn forget(&self, name: &str) {
@@ -117,7 +117,7 @@ impl Store {
     pub(crate) async fn table(
         &self,
         tx: &Transaction<'_>,
-        name: &'static str,
+        name: &str,
     ) -> Result<Arc<Table>, TableError> {
         if let Some(table) = self.tables().known(name) {
             return Ok(table);

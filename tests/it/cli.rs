@@ -11,5 +11,6 @@ mod output;
 mod program;
 mod psql;
 mod query;
+mod role;
 mod track;
 mod tail;

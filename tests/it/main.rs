@@ -19,6 +19,8 @@ mod track;
 
 mod session;
 mod capture;
+#[cfg(feature = "actions")]
+mod run;
 
 mod conformance;
 mod paging;
@@ -30,6 +32,8 @@ mod plans;
 
 mod log;
 mod live;
+#[cfg(feature = "actions")]
+mod bulk;
 #[cfg(feature = "nats")]
 mod broker;
 #[cfg(feature = "nats")]
@@ -37,11 +41,16 @@ mod relay;
 #[cfg(feature = "nats")]
 mod consumers;
 
+#[cfg(feature = "actions")]
+mod role;
+
 #[cfg(feature = "server")]
 mod access;
 #[cfg(feature = "server")]
 mod server;
 
+#[cfg(feature = "cli")]
+mod actions;
 #[cfg(feature = "cli")]
 mod cli;
 mod examples;

@@ -5,6 +5,7 @@
 //! and rows, never times.
 
 mod log;
+mod role;
 mod search;
 mod watch;
 

@@ -14,4 +14,6 @@ mod openapi;
 mod process;
 mod read;
 pub(crate) mod rig;
+mod roles;
+mod runs;
 mod shutdown;

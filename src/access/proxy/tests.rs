@@ -59,6 +59,34 @@ fn proxy_names_somebody_and_the_table_says_what_they_may() {
 }
 
 #[test]
+fn groups_are_roles_only_where_that_is_said() {
+    let plain = || {
+        let networks = ["10.0.0.0/8".parse().expect("a network")];
+        ProxyTrust::new(networks, ResourceType::new("user").expect("a type"))
+    };
+    let groups = "editor, night desk ,,a\u{200b}b, staff,editor";
+    let given = headers(&[("x-gesta-user", "ann"), ("x-gesta-groups", groups)]);
+    let roles = |trust: ProxyTrust| {
+        let who = trust.identity(ip("10.1.2.3"), &given).expect("believed").expect("somebody");
+        (who.groups, who.scopes)
+    };
+    assert_eq!(roles(plain()).0, Vec::<String>::new());
+    assert_eq!(roles(trust()).0, Vec::<String>::new(), "rights by group are no roles");
+    let named = ["editor", "night desk", "staff", "editor"];
+    assert_eq!(roles(plain().roles_of_groups()).0, named);
+    let both = roles(trust().roles_of_groups());
+    assert_eq!(
+        both,
+        (named.map(str::to_owned).to_vec(), vec![Scope::EventsRead, Scope::FeedsManage])
+    );
+    // Once they count, nobody else may send them.
+    let forged = headers(&[("x-gesta-groups", "administrator")]);
+    assert!(plain().identity(ip("192.0.2.1"), &forged).expect("ignored").is_none());
+    let error = plain().roles_of_groups().identity(ip("192.0.2.1"), &forged).expect_err("refused");
+    assert!(matches!(error, AccessError::Untrusted { .. }), "{error:?}");
+}
+
+#[test]
 fn nobody_else_is_believed() {
     for peer in ["192.0.2.1", "::1", "127.0.0.1", "::ffff:192.0.2.1", "fe80::1"] {
         for name in ["x-gesta-user", "x-gesta-name", "x-gesta-groups"] {

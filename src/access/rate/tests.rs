@@ -15,8 +15,10 @@ fn key(id: &str, quota: Option<NonZeroU32>) -> Identity {
         tenant: None,
         who: ResourceRef::new("user", "1").expect("valid").to_named(),
         is_actor: false,
+        groups: Vec::new(),
         scopes: Vec::new(),
         sight: Sight::Everything,
+        groups: Vec::new(),
         quota,
         via: Via::Key(id.to_owned()),
     }

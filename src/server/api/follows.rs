@@ -1,7 +1,6 @@
 //! `GET /follows`: what somebody follows, or who follows something.
 
-use axum::http::header::LINK;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::resource::{ResourceRef, ResourceType};
 use crate::server::edge::{self, EdgeForm};
 use crate::server::openapi::text::{cursor, flag, number, reference, word_like};
 use crate::server::openapi::{Doc, LINK as LINKED, Media, Tag};
-use crate::server::read::{Reading, link};
+use crate::server::read::{Reading, linked};
 use crate::server::status::OK;
 use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
 use crate::stream::{FollowQuery, PAGE_LEN_MAX};
@@ -114,12 +113,7 @@ pub(crate) async fn get(
         links.next = Some(reading.place.url(&pairs));
     }
     let items = edges.into_iter().map(EdgeForm::from).collect();
-    let header = link(&links);
-    let mut response = JsonReply(EdgesForm { items, next: links.next }).into_response();
-    if let Some(header) = header {
-        response.headers_mut().insert(LINK, header);
-    }
-    Ok(response)
+    Ok(linked(JsonReply(EdgesForm { items, next: links.next.clone() }), &links))
 }
 
 impl FollowsQuery {

@@ -1,5 +1,6 @@
 //! What is below `/api/v1`, one file an operation.
 
+pub(crate) mod actions;
 pub(super) mod append;
 pub(super) mod batch;
 pub(super) mod count;
@@ -15,7 +16,9 @@ pub(super) mod histogram;
 pub(super) mod keys;
 pub(super) mod object;
 pub(super) mod parse;
-pub(super) mod runs;
+pub(super) mod roles;
+pub(crate) mod runs;
+pub(crate) mod selections;
 pub(super) mod stream;
 pub(super) mod streams;
 pub(super) mod types;

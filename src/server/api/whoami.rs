@@ -7,7 +7,7 @@ use crate::access::Via;
 use crate::action::form::{GivenParty, Party};
 use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::status::OK;
-use crate::server::{Caller, JsonReply, Query};
+use crate::server::{Caller, JsonReply, Problem, Query};
 
 /// What a credential is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,6 +22,8 @@ pub(crate) struct WhoAmI {
     /// What may be done.
     #[schema(value_type = Vec<String>)]
     scopes: Vec<&'static str>,
+    /// What its roles allow in the tenant: `TYPE.WORD`, `TYPE.*`, `*`; null where the request names no tenant.
+    permissions: Option<Vec<String>>,
     /// The labels of actions that are seen; null where all are.
     labels: Option<Vec<String>>,
     /// The part of the key that is no secret; null behind a proxy.
@@ -34,6 +36,7 @@ pub(crate) fn doc() -> Doc {
         "who": {"type": "user", "id": "ann", "name": "Ann"},
         "is_actor": true,
         "scopes": ["events:read", "events:write"],
+        "permissions": ["article.*"],
         "labels": ["public"],
         "key": "4f0k2m9x7a1c",
     });
@@ -44,17 +47,25 @@ pub(crate) fn doc() -> Doc {
     )
 }
 
-pub(crate) async fn get(Query(()): Query<()>, caller: Caller) -> JsonReply<WhoAmI> {
+pub(crate) async fn get(
+    Query(()): Query<()>,
+    caller: Caller,
+) -> Result<JsonReply<WhoAmI>, Problem> {
     let identity = caller.identity();
-    JsonReply(WhoAmI {
+    let rights = match caller.tenant() {
+        Some(_) => Some(caller.asker().await?.rights),
+        None => None,
+    };
+    Ok(JsonReply(WhoAmI {
         tenant: identity.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()),
         who: serde_json::json!(Party::from(&identity.who)),
         is_actor: identity.is_actor,
         scopes: identity.scopes.iter().map(|scope| scope.as_str()).collect(),
+        permissions: rights.map(|rights| rights.iter().map(str::to_owned).collect()),
         labels: identity.sight.labels().map(<[_]>::to_vec),
         key: match &identity.via {
             Via::Key(key) => Some(key.clone()),
             Via::Proxy => None,
         },
-    })
+    }))
 }

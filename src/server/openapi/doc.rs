@@ -24,21 +24,34 @@ pub(crate) enum Tag {
     Events,
     /// Feeds: what those did whom somebody follows.
     Feeds,
+    /// What can be run on selected objects.
+    Actions,
+    /// Its runs.
+    Runs,
     /// Credentials.
     Keys,
+    /// Who may run what.
+    Roles,
     /// The server itself.
     Meta,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 4] = [Self::Events, Self::Feeds, Self::Keys, Self::Meta];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Events, Self::Feeds, Self::Actions, Self::Runs, Self::Keys, Self::Roles, Self::Meta];
 
     /// Its name, and what it is about.
     pub(super) fn told(self) -> (&'static str, &'static str) {
         match self {
             Self::Events => ("events", "Actions: who did what, to what, when and why."),
             Self::Feeds => ("feeds", "Who follows what, and what those did whom somebody follows."),
+            Self::Actions => (
+                "actions",
+                "What can be run on selected objects: what it is called, takes and does; selections, plans.",
+            ),
+            Self::Runs => ("runs", "Who ran what, on what, why, and what became of each object."),
             Self::Keys => ("keys", "Credentials: what they are, made, listed, revoked."),
+            Self::Roles => ("roles", "Who may run what: roles, their permissions and members."),
             Self::Meta => ("meta", "The server itself. These paths need no key."),
         }
     }

@@ -36,7 +36,8 @@ impl PartialSchema for Problem {
             .property("detail", text("What it is here, for whoever sent the request."))
             .property("instance", text("The id of the request, as in the header `X-Request-Id` and in the server's log."))
             .property("errors", faults.description(Some("What is wrong with the request, each where it stands.")))
-            .property("items", items.description(Some("Of a batch that was refused as a whole: its actions that cannot be stored, and why.")))
+            .property("items", items.description(Some("Of a batch that was refused as a whole: its actions that cannot be stored, and why. Where objects have changed since a plan: those objects.")))
+            .property("plan", anything().description(Some("What would happen, where that is to be confirmed first: a `Plan`.")))
             .required("type")
             .required("title")
             .required("status");

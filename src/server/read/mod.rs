@@ -26,10 +26,10 @@ mod window;
 mod wrong;
 
 pub(super) use listing::{FeedListing, Listing, TypeListing, search};
-pub(super) use page::link;
+pub(super) use page::linked;
 pub(super) use reading::Reading;
 pub(super) use renewal::Renewal;
 pub(super) use streams::{Open, Streams};
 pub(super) use subject::Subject;
 pub(super) use window::Window;
-pub(super) use wrong::{parameter, search as search_faults, together};
+pub(super) use wrong::{failed as search_failed, parameter, search as search_faults, together};

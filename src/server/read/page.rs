@@ -30,15 +30,11 @@ pub(super) async fn answer(
     let read = asked.read(reading)?.count(page.items.len() as u64);
     reading.record(&read).await?;
     let links = links(reading, asked, &page).await?;
-    let header = link(&links);
-    let mut encoder = encoder(reading, asked, links, &page.items)?;
+    let mut encoder = encoder(reading, asked, links.clone(), &page.items)?;
     let body = written(&mut encoder, &page.items, reader);
     let body = body.map_err(|error| Problem::internal(&error))?;
-    let mut response = Body::from(body).into_response();
+    let mut response = linked(Body::from(body), &links);
     add_headers(response.headers_mut(), asked.format);
-    if let Some(header) = header {
-        response.headers_mut().insert(LINK, header);
-    }
     Ok(response)
 }
 
@@ -101,8 +97,17 @@ async fn signed(reading: &Reading, cursor: Option<Cursor>) -> Result<Option<Stri
     }
 }
 
+/// An answer with links to the pages around it.
+pub(crate) fn linked(answer: impl IntoResponse, links: &Links) -> Response {
+    let mut response = answer.into_response();
+    if let Some(header) = link(links) {
+        response.headers_mut().insert(LINK, header);
+    }
+    response
+}
+
 /// RFC 8288. A path that no header can hold is left out; the body of most formats has the links too.
-pub(crate) fn link(links: &Links) -> Option<HeaderValue> {
+fn link(links: &Links) -> Option<HeaderValue> {
     let known = [
         ("self", Some(&links.this)),
         ("first", links.first.as_ref()),

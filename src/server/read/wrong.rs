@@ -40,6 +40,17 @@ pub(crate) fn together(name: &'static str, detail: impl Into<String>) -> Problem
     Problem::fault(Kind::Unprocessable, Fault::parameter(name, "not-together", detail))
 }
 
+/// A search in a body that could not be answered.
+pub(crate) fn failed(error: QueryError) -> Problem {
+    let text = error.to_string();
+    match error {
+        QueryError::TooSlow { .. } => {
+            Problem::fault(Kind::Body, Fault::pointer("/q", "too-slow", text))
+        }
+        error => error.into(),
+    }
+}
+
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         let text = error.to_string();

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use gesta::access::{KeyError, Keys, Scope, Sight};
+use gesta::role::{Rights, RoleName, Roles};
 use gesta::{Reader, StreamQuery, Tenant};
 use tokio::sync::Barrier;
 
@@ -42,6 +43,12 @@ async fn servers_that_start_at_once_make_one_key() {
     let reader = Reader::new(&db.store_as("gesta_auditor").await, Tenant::default()).auditor();
     let told = page(&reader, StreamQuery::object(&resource(&format!("key:{}", info.id)))).await;
     assert_eq!(told[0].actor.resource, resource("system:gesta"));
+    let roles = Roles::new(&db.store().await);
+    let rights = roles.rights(&Tenant::default(), &who.who.resource, &[]).await.expect("rights");
+    assert_eq!(rights, Rights::all(), "whoever begins can run actions");
+    let administrator = page(&reader, StreamQuery::target(&resource("role:administrator"))).await;
+    let told: Vec<_> = administrator.iter().map(|action| action.verb.as_str()).collect();
+    assert_eq!(told, ["role.add"]);
     check_log(&db).await;
 }
 
@@ -54,6 +61,9 @@ async fn nothing_is_made_where_there_was_ever_a_key() {
     let (info, _) = made(&store, reading().tenant(tenant.clone())).await;
     let keys = Keys::new(&store);
     assert!(keys.bootstrap(&file).await.expect("started").is_none());
+    let system =
+        Roles::new(&store).rights(&Tenant::default(), &resource("system:gesta"), &[]).await;
+    assert_eq!(system.expect("rights"), Rights::default());
     keys.revoke(Some(&tenant), &info.id, &admin()).await.expect("revoked");
     assert!(keys.bootstrap(&file).await.expect("started").is_none());
     assert!(!file.exists());
@@ -66,6 +76,10 @@ async fn key_that_cannot_be_written_down_is_not_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = folder.path().join("missing/key");
     let error = keys.bootstrap(&nowhere).await.expect_err("no folder");
+    let administrator = RoleName::administrator();
+    let members =
+        Roles::new(&db.store().await).members(&Tenant::default(), &administrator, None, 1).await;
+    assert!(members.expect("a page").is_empty(), "neither a member");
     assert!(matches!(error, KeyError::File { .. }), "{error:?}");
     let file = folder.path().join("key");
     std::fs::write(&file, "of a database that is gone").expect("a file");

@@ -48,6 +48,7 @@ async fn key_gives_exactly_what_it_was_made_with() {
         is_actor: false,
         scopes: vec![Scope::EventsRead],
         sight: Sight::Labels(vec!["public".into()]),
+        groups: Vec::new(),
         quota: None,
         via: via(&plain),
     };
@@ -59,6 +60,7 @@ async fn key_gives_exactly_what_it_was_made_with() {
         is_actor: true,
         scopes: Scope::ALL.to_vec(),
         sight: Sight::Everything,
+        groups: Vec::new(),
         quota,
         via: via(&full),
     };

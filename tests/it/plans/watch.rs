@@ -40,6 +40,12 @@ SELECT 'default', overlay(md5(n::text) placing '8' from 13 for 1)::uuid, 'user',
     CASE WHEN n = 1011 THEN 'nothing' ELSE 'user' END, (n % 1000)::text,
     CASE WHEN n % 7 = 0 THEN '{actor,object,target}' ELSE '{actor}' END::text[]
 FROM generate_series(1, 20000) AS n;
+INSERT INTO gesta.role (tenant, name, permissions, changed_by)
+SELECT 'default', 'role' || n, array['article.w' || n], 'user:root' FROM generate_series(1, 1000) AS n;
+INSERT INTO gesta.role_member (tenant, role, member_type, member_id, added_by)
+SELECT 'default', CASE WHEN n % 2 = 0 THEN 'role1' ELSE 'role' || n % 1000 END, 'user', (n % 10007)::text, 'user:root'
+FROM generate_series(1, 20000) AS n
+ON CONFLICT DO NOTHING;
 INSERT INTO gesta.visibility (tenant, action_id, audience, changed_by)
 SELECT tenant, id, '{staff}', id FROM gesta.action WHERE random() < 0.02;
 VACUUM ANALYZE";
@@ -160,7 +166,7 @@ impl Plans {
         let Some((_, json)) = message.split_once("plan:\n") else { return };
         let value: Value = serde_json::from_str(json).expect("auto_explain writes JSON");
         let text = value["Query Text"].as_str().unwrap_or_default();
-        let ours = ["-- stream::", "-- search::", "-- store::", "-- log::tick::"];
+        let ours = ["-- stream::", "-- search::", "-- store::", "-- log::tick::", "-- role::"];
         if ours.iter().any(|prefix| text.starts_with(prefix)) && !text.contains("::scope\n") {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Plan(value));
         }

@@ -4,10 +4,12 @@ use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri};
 use gesta::Tenant;
 use gesta::access::{NewKey, Scope};
+use gesta::server::Settings;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::rig::{Answer, Rig, make_key};
+use super::rig::{Answer, Rig, make_administrator, make_key};
+use super::runs::{catalog, fill};
 use crate::support::{database, resource};
 
 /// What only the other tenant's actions hold.
@@ -38,7 +40,26 @@ impl Random {
     }
 }
 
-const PATHS: [&str; 38] = [
+const PATHS: [&str; 64] = [
+    "/api/v1/resources",
+    "/api/v1/resources/article/actions",
+    "/api/v1/resources/issue/actions/publish",
+    "/api/v1/resources/issue/actions/publish:plan",
+    "/api/v1/resources/article/actions/publish:plan",
+    "/api/v1/resources/article/actions/publish/runs",
+    "/api/v1/resources/issue/actions/publish/runs",
+    "/api/v1/resources/%ff/actions/%00:plan",
+    "/api/v1/selections",
+    "/api/v1/selections/ID",
+    "/api/v1/runs",
+    "/api/v1/runs/ID",
+    "/api/v1/runs/ID/items",
+    "/api/v1/runs/ID/messages",
+    "/api/v1/runs/ID/events",
+    "/api/v1/runs/ID:retry",
+    "/api/v1/runs/ID:cancel",
+    "/api/v1/runs/:cancel",
+    "/api/v1/runs/ID/+cancel",
     "/api/v1/events/count",
     "/api/v1/events/facets",
     "/api/v1/events/histogram",
@@ -66,6 +87,13 @@ const PATHS: [&str; 38] = [
     "/api/v1/follows/user/ann/user/eve",
     "/api/v1/keys",
     "/api/v1/keys/KEY",
+    "/api/v1/roles",
+    "/api/v1/roles/editor",
+    "/api/v1/roles/administrator",
+    "/api/v1/roles/editor/members",
+    "/api/v1/roles/editor/members/user/eve",
+    "/api/v1/roles/administrator/members/user/mal",
+    "/api/v1/roles/%2F%2C%00/members/%ff/%",
     "/api/v1/whoami",
     "/healthz",
     "/version",
@@ -79,9 +107,10 @@ const PATHS: [&str; 38] = [
     "/%2e%2e/metrics",
 ];
 const METHODS: [&str; 7] = ["GET", "GET", "GET", "POST", "POST", "PUT", "DELETE"];
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 28] = [
     "q", "verb", "since", "until", "limit", "cursor", "columns", "raw", "bom", "role", "flag",
-    "self", "atomic", "by", "n", "format", "at", "from", "follower", "roles",
+    "self", "atomic", "by", "n", "format", "at", "from", "follower", "roles", "reason", "place",
+    "actor", "type", "action", "object", "state", "outcome",
 ];
 const VALUES: [&str; 40] = [
     "",
@@ -136,7 +165,9 @@ const TYPES: [&str; 9] = [
     "",
     "application/JSON;;;=",
 ];
-const HEADERS: [(&str, &str); 18] = [
+const HEADERS: [(&str, &str); 20] = [
+    ("idempotency-key", "\"again\""),
+    ("idempotency-key", "\""),
     ("accept", "text/csv"),
     ("accept", "*/*;q=0"),
     ("accept", "application/activity+json"),
@@ -201,6 +232,9 @@ fn action(random: &mut Random, depth: usize) -> Value {
         "auditor",
         "expires_at",
         "rate_per_minute",
+        "permissions",
+        "about",
+        "reason",
         "",
         "extra",
     ];
@@ -216,9 +250,25 @@ fn action(random: &mut Random, depth: usize) -> Value {
         action["type"] = json!("note.write");
         action["source"] = json!("/x");
     }
+    if random.once_in(4) {
+        action = json!({"type": random.pick(&["article", "issue", "note"])});
+        for _ in 0..random.below(4) {
+            let field =
+                random.pick(&["ids", "filter", "q", "selection", "input", "token", "reason"]);
+            action[field] = match random.below(3) {
+                0 => json!(["1", random.pick(&VALUES)]),
+                1 => json!({"state": random.pick(&VALUES), "id": value(random, 0)}),
+                _ => value(random, 1),
+            };
+        }
+    }
     if random.once_in(6) {
         action = json!({"name": "k", "scopes": [random.pick(&["events:read", "keys:manage", "metrics:read", "x"])]});
         action["labels"] = value(random, 1);
+    }
+    if random.once_in(6) {
+        action = json!({"permissions": [random.pick(&["*", "article.*", "article.x", "article", "\0"])]});
+        action["about"] = value(random, 1);
     }
     action
 }
@@ -286,21 +336,35 @@ fn check(answer: &Answer, of: &str) {
 #[tokio::test]
 async fn nothing_that_is_sent_makes_the_server_fail_or_tell_of_another_tenant() {
     let db = database().await;
-    let rig = Rig::start(&db).await;
+    fill(&db).await;
+    let settings = Settings { catalog: catalog(), ..Settings::default() };
+    let rig = Rig::start_with(&db, settings).await;
     let scopes = Scope::ALL;
     let tenant = Tenant::new("other").expect("a tenant");
     let other = NewKey::new("other", &resource("user:eve")).tenant(tenant).scopes(scopes).auditor();
     let other = make_key(&db, other).await;
     let mine = NewKey::new("mine", &resource("user:mal")).scopes(scopes).auditor();
     let mine = make_key(&db, mine).await;
+    make_administrator(&db, "user:mal").await;
     let theirs = json!({"actor": {"type": "user", "id": "eve"}, "verb": "write", "object": {"type": "note", "id": "1"},
         "data": {"note": SECRET}, "description": SECRET, "changes": {"x": [null, SECRET]}});
     let kept = rig.post_as(&other, "/api/v1/events", "application/json", theirs.to_string()).await;
     let id = kept.json()["id"].as_str().expect("an id").to_owned();
+    let body = json!({"ids": [SECRET], "reason": SECRET}).to_string();
+    let runs = "/api/v1/resources/issue/actions/publish/runs";
+    let theirs = rig.post_as(&other, runs, "application/json", body).await.json()["id"].clone();
+    let body = json!({"ids": ["1"]}).to_string();
+    let own = rig.post_as(&mine, runs, "application/json", body).await.json()["id"].clone();
+    let id = |random: &mut Random| match random.below(3) {
+        0 => theirs.as_str().expect("an id").to_owned(),
+        1 => own.as_str().expect("an id").to_owned(),
+        _ => id.clone(),
+    };
 
     let (mut random, mut codes) =
         (Random(0x6765_7374_6100_0001), std::collections::BTreeMap::new());
     for round in 0..ROUNDS {
+        let id = id(&mut random);
         let Some(request) = request(&rig, &mut random, &mine, &id) else { continue };
         let of = format!("round {round}: {request:?}");
         let answer = rig.ask(request).await.unwrap_or_else(|| panic!("no answer: {of}"));

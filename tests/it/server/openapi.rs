@@ -11,6 +11,7 @@ use gesta::server::{Kind, Settings};
 use serde_json::{Value, json};
 
 use super::rig::{ADMIN, Rig};
+use super::runs::catalog;
 use crate::support::{TestDb, database};
 
 /// Keys of a path that are operations.
@@ -19,7 +20,8 @@ const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 /// A server, and its database, which is gone when it is dropped.
 async fn rig() -> (TestDb, Rig) {
     let db = database().await;
-    let rig = Rig::start(&db).await;
+    let settings = Settings { catalog: catalog(), ..Settings::default() };
+    let rig = Rig::start_with(&db, settings).await;
     (db, rig)
 }
 
@@ -46,13 +48,17 @@ fn target<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 fn concrete(path: &str) -> String {
     let known = [
         ("{slug}", "internal"),
+        ("actions/{name}", "actions/publish"),
         ("{format}", "json"),
         ("type}", "issue"),
         ("{follower_issue", "issue"),
         ("{issue", "issue"),
     ];
     let path = known.iter().fold(path.to_owned(), |path, (name, word)| path.replace(name, word));
-    let part = |part| if str::starts_with(part, '{') { "70" } else { part };
+    let part = |part: &str| match part.strip_prefix('{').and_then(|it| it.split_once('}')) {
+        Some((_, verb)) => format!("70{verb}"),
+        None => part.to_owned(),
+    };
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 

@@ -9,7 +9,7 @@ mod live;
 mod matrix;
 mod formats;
 mod paths;
-mod raw;
+pub(crate) mod raw;
 mod search;
 
 use gesta::{ActionId, Context, NewAction, Reader, Tenant};

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use gesta::access::{Keys, NewKey, Scope};
+use gesta::role::{Giver, RoleName, Roles};
 use gesta::server::{AppState, ServeError, Settings, serve};
 use gesta::{Context, Store};
 use http_body_util::{BodyExt, Full};
@@ -26,6 +27,8 @@ pub(crate) const WRITER: &str = "writer";
 pub(crate) const ANN: &str = "ann";
 /// A key that may read only, and sees what is public.
 pub(crate) const READER: &str = "reader";
+/// A key of `user:ed`, who may run actions, and sees their own runs.
+pub(crate) const EDITOR: &str = "editor";
 /// A key of all tenants that may do anything and sees everything.
 pub(crate) const ADMIN: &str = "admin";
 
@@ -91,17 +94,29 @@ pub(crate) async fn make_keys(db: &TestDb) -> HashMap<&'static str, String> {
     let both = [Scope::EventsRead, Scope::EventsWrite];
     let named = |name: &str| NewKey::new(name, &resource(&format!("service:{name}")).named(name));
     let ann = resource("user:ann").named("Ann");
+    let ed = resource("user:ed").named("Ed");
+    let editing = [Scope::ActionsRead, Scope::ActionsRun, Scope::EventsRead];
     let all = [
         (WRITER, named("writer").scopes(both)),
         (ANN, NewKey::new("ann", &ann).scopes(both).acting()),
         (READER, named("reader").scopes([Scope::EventsRead])),
+        (EDITOR, NewKey::new("editor", &ed).scopes(editing).acting()),
         (ADMIN, named("admin").scopes(Scope::ALL).all_tenants().auditor()),
     ];
     let mut made = HashMap::new();
     for (name, key) in all {
         made.insert(name, make_key(db, key).await);
     }
+    make_administrator(db, "service:admin").await;
     made
+}
+
+/// Somebody may run everything in the tenant `default`, and say who else may.
+pub(crate) async fn make_administrator(db: &TestDb, who: &str) {
+    let roles = Roles::new(&db.unbound_store().await);
+    let by = Giver::operator(&Context::new(&resource("user:operator")));
+    let added = roles.add_member(&by, &RoleName::administrator(), &resource(who)).await;
+    added.expect("a member");
 }
 
 /// One more key of the tenant `default`, or of all tenants.

@@ -14,8 +14,9 @@ use super::form::{KeyForm, example};
 use crate::access::{KEY_NAME_LEN_MAX, KeyError, NewKey, Refusal as Denied, Scope};
 use crate::import;
 use crate::resource::{ResourceError, ResourceRef, Tenant};
-use crate::server::openapi::text::{boolean, line, or_null, reference, text, time, word};
+use crate::server::openapi::text::{boolean, line, or_null, reference, time, word};
 use crate::server::openapi::{Doc, LOCATION, Media, Tag, labels};
+use crate::server::reason;
 use crate::server::refusal::{Refusal, of_key};
 use crate::server::status::CREATED;
 use crate::server::{AppState, Created, Fault, Kind, Manages, Payload, Problem, Query};
@@ -24,8 +25,6 @@ use crate::server::{acceptable, content_type};
 const JSON: [&str; 1] = ["application/json"];
 /// Requests a minute; the database has a column for so many.
 const RATE_MAX: u32 = i32::MAX.cast_unsigned();
-/// Bytes of a reason: a sentence or a ticket.
-const REASON_LEN_MAX: usize = 1024;
 
 /// A key that is to be made.
 #[derive(Debug, Deserialize)]
@@ -58,7 +57,7 @@ pub(crate) fn doc() -> Doc {
     Doc::new(Tag::Keys, "createKey", "Make a key of the tenant")
         .text(
             "The secret is in the answer, and cannot be had again. Nobody gives what they do not have: neither scopes nor labels \
-             that the maker's key lacks. Keys for all tenants are made by `gesta key create --all-tenants`.",
+             that the maker's key lacks, nor, with a scope for actions, runs or roles, an actor whose roles allow more. Keys for all tenants are made by `gesta key create --all-tenants`.",
         )
         .scope(Scope::KeysManage)
         .in_tenant()
@@ -78,7 +77,7 @@ pub(crate) async fn post(
     let tenant = caller.need_tenant()?;
     let given: Given = import::read("body", &payload.bytes).map_err(Refusal::from)?;
     let by = caller.context(tenant);
-    let by = match given.reason()? {
+    let by = match reason::of(given.reason.as_deref())? {
         Some(reason) => by.reason(reason),
         None => by,
     };
@@ -88,6 +87,9 @@ pub(crate) async fn post(
         match error {
             KeyError::Scope(scope) => caller.denied("manage", Denied::Scope(scope)),
             KeyError::Sight => caller.denied("manage", Denied::Sight),
+            KeyError::Permission { ref permission, .. } => {
+                caller.denied("manage", Denied::Permission(permission.clone()));
+            }
             _ => {}
         }
         of_key(error)
@@ -98,15 +100,6 @@ pub(crate) async fn post(
 }
 
 impl Given {
-    fn reason(&self) -> Result<Option<String>, Refusal> {
-        let Some(reason) = &self.reason else { return Ok(None) };
-        if reason.len() > REASON_LEN_MAX || reason.contains('\0') {
-            let detail = format!("`reason` may have up to {REASON_LEN_MAX} bytes, and no U+0000");
-            return Err(refuse("/reason", detail));
-        }
-        Ok(Some(reason.clone()))
-    }
-
     fn key(self, tenant: &Tenant) -> Result<NewKey, Refusal> {
         let wrong = |error: ResourceError| refuse("/actor", format!("`actor`: {error}"));
         let who = match &self.actor {
@@ -213,10 +206,7 @@ impl PartialSchema for Given {
                     "From when on it is refused, in the future; without it, never.",
                 )),
             )
-            .property(
-                "reason",
-                nullable(text(REASON_LEN_MAX)).description(Some("Why, for the log.")),
-            )
+            .property("reason", reason::schema())
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
             .required("name")
             .required("scopes");

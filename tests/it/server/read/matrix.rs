@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::http::Method;
 use gesta::access::{NewKey, Scope};
 use gesta::format::Format;
+use gesta::role::{Giver, NewRole, RoleName, Roles};
 use gesta::server::Settings;
 use gesta::{ActionId, Audience, Context, Follow, NewAction, Tenant};
 use uuid::Uuid;
@@ -192,6 +193,32 @@ async fn follows_are_refused_to_those_who_may_not_read_and_stay_in_their_tenant(
         assert_eq!(list["items"].as_array().map(Vec::len), Some(usize::from(!is_other)));
         let edge = rig.get_as(&key, "/api/v1/follows/user/fan/user/ann").await.json();
         assert_eq!(edge["is_following"], !is_other);
+    }
+}
+
+#[tokio::test]
+async fn roles_are_refused_to_those_who_may_not_manage_them_and_stay_in_their_tenant() {
+    let db = database().await;
+    let rig = start(&db).await;
+    let roles = Roles::new(&db.unbound_store().await);
+    let by = Giver::operator(&Context::new(&resource("user:operator")));
+    let name = RoleName::new(VERBS[0]).expect("a name");
+    roles.put(&by, &NewRole::new(name.clone())).await.expect("a role");
+    roles.add_member(&by, &name, &resource("user:ann")).await.expect("a member");
+    for reader in everybody(&db, Scope::RolesManage, Scope::KeysManage).await {
+        let is_shown = [reader.name != "other tenant", false, false];
+        // What may be seen of the log says nothing about roles.
+        let reader = Somebody { sees: is_shown, ..reader };
+        check(&rig, &reader, "/roles", [true; 3]).await;
+        check(&rig, &reader, "/roles/administrator/members", [false; 3]).await;
+        for path in ["/roles/publicly%20did", "/roles/publicly%20did/members"] {
+            let Some(key) = reader.key.as_ref().filter(|_| reader.refusal.is_none()) else {
+                check(&rig, &reader, path, [false; 3]).await;
+                continue;
+            };
+            let answer = rig.get_as(key, &format!("/api/v1{path}")).await;
+            assert_eq!(answer.code(), if is_shown[0] { 200 } else { 404 }, "{path}");
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+//! What would happen, for people and programs.
+
+use crate::cli::exit::{Code, Told};
+use crate::cli::output::Format;
+use crate::cli::session::Session;
+use crate::definition::by_count;
+use crate::run::{Counts, Plan};
+use crate::server::PlanForm;
+
+/// Prints a plan.
+pub(super) fn print(plan: Option<&PlanForm>, session: &Session) -> anyhow::Result<Code> {
+    let plan = plan.ok_or_else(|| Told::usage("there is no plan"))?;
+    let mut out = session.out();
+    match out.format() {
+        Format::Jsonl => out.json(plan)?,
+        Format::Csv | Format::Table => {
+            if out.format() == Format::Table {
+                out.text(&head(plan))?;
+            }
+            let rows: Vec<_> = plan.sample.iter().map(row).collect();
+            match out.format() {
+                Format::Csv => {
+                    out.csv(HEADER)?;
+                    rows.iter().try_for_each(|row| out.csv(row.iter().map(String::as_str)))?;
+                }
+                _ if rows.is_empty() => {}
+                _ => out.columns(&HEADER, &rows)?,
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Code::Ok)
+}
+
+const HEADER: [&str; 3] = ["Object", "Would be", "What"];
+
+fn row(item: &crate::server::PlannedForm) -> Vec<String> {
+    let object = format!("{}:{}", text(&item.object["type"]), text(&item.object["id"]));
+    let named = item.object["name"].as_str().filter(|name| !name.is_empty());
+    let object = named.map_or_else(|| object.clone(), |name| format!("{name} ({object})"));
+    let what = match &item.note {
+        Some(note) => note.clone(),
+        None => {
+            let actions = item.actions.iter().map(|action| match &action.changes {
+                Some(changes) => format!("{} {}", action.verb, changes.get()),
+                None => action.verb.clone(),
+            });
+            actions.collect::<Vec<_>>().join(", ")
+        }
+    };
+    vec![object, item.outcome.to_owned(), what]
+}
+
+fn text(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn head(plan: &PlanForm) -> String {
+    let selection = &plan.selection;
+    let mut lines = vec![format!("{}: {} selected", plan.label, selection.total)];
+    let counts = &plan.tried;
+    if counts.total > 0 {
+        lines.push(format!(
+            "tried with {}: {} would be done, {} skipped, {} denied, {} failed; nothing was changed",
+            counts.total, counts.done, counts.skipped, counts.denied, counts.failed
+        ));
+    } else {
+        lines.push("it is done elsewhere, so it was not tried; nothing was changed".to_owned());
+    }
+    lines.extend(plan.messages.iter().map(|said| format!("{}: {}", said.level, said.text)));
+    lines.join("\n")
+}
+
+/// What is worth to know before somebody agrees.
+pub(super) fn consequences(plan: &Plan) -> Vec<String> {
+    let Counts { total, skipped, denied, failed, .. } = plan.tried;
+    let few = if total < plan.selection.total {
+        by_count(u64::from(total), " of the first one", " of the first {count}")
+    } else {
+        String::new()
+    };
+    let told = [
+        (skipped, "1 would be skipped", "{count} would be skipped"),
+        (denied, "1 is not permitted", "{count} are not permitted"),
+        (failed, "1 would fail", "{count} would fail"),
+    ];
+    let told = told.into_iter().filter(|(count, ..)| *count > 0);
+    let mut told: Vec<_> =
+        told.map(|(count, one, many)| by_count(u64::from(count), one, many) + &few).collect();
+    told.extend(plan.messages.iter().map(|message| message.text.clone()));
+    told
+}

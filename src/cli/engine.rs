@@ -1,0 +1,88 @@
+//! What the commands about actions and runs share: what can be run, and who asks.
+
+use anyhow::Context as _;
+use uuid::Uuid;
+
+use super::catalog::catalog;
+use super::exit::Told;
+use super::session::{Database, Role, Session};
+use crate::context::Context;
+use crate::definition::{Asker, Offer, Rights};
+use crate::error::quote;
+use crate::resource::{ResourceRef, ResourceType, Tenant};
+use crate::role::Roles;
+use crate::run::Runs;
+
+const WHO: &str = "-- cli::engine::who
+SELECT session_user::text AS role";
+
+/// Who asks.
+#[derive(clap::Args, Default)]
+pub(super) struct By {
+    /// Who asks, with the permissions of their roles [default: the database's user, with all]
+    #[arg(long, value_name = "TYPE:ID")]
+    actor: Option<ResourceRef>,
+}
+
+/// The engine, and who asks it.
+pub(super) struct Engine {
+    pub(super) runs: Runs,
+    pub(super) asker: Asker,
+    pub(super) database: Database,
+}
+
+impl Engine {
+    pub(super) async fn open(session: &Session, by: &By) -> anyhow::Result<Self> {
+        let catalog = catalog(session)?;
+        let database = session.open(Role::App).await?;
+        let runs = Runs::new(&database.store, catalog);
+        let asker = by.asker(&database, session).await?;
+        Ok(Self { runs, asker, database })
+    }
+
+    pub(super) fn tenant(&self) -> &Tenant {
+        &self.asker.context.tenant
+    }
+
+    /// What they may run, by its name.
+    pub(super) fn offer(&self, kind: &ResourceType, name: &str) -> anyhow::Result<Offer<'_>> {
+        let catalog = self.runs.catalog();
+        if let Some(offer) = catalog.find(&self.asker, kind, name) {
+            return Ok(offer);
+        }
+        if catalog.known(kind, name).is_some() {
+            let who = &self.asker.context.actor.resource;
+            let text = format!("{who} may not run {} of the type `{kind}`", quote(name));
+            return Err(Told::permission(text).into());
+        }
+        let text = format!(
+            "there is no action {} of the type `{kind}`; `gesta action ls` lists those that there are",
+            quote(name)
+        );
+        Err(Told::not_found(text).into())
+    }
+}
+
+impl By {
+    async fn asker(&self, database: &Database, session: &Session) -> anyhow::Result<Asker> {
+        let (context, rights) = match &self.actor {
+            Some(actor) => {
+                let roles = Roles::new(&database.store);
+                let rights = roles.rights(&session.tenant, actor, &[]).await?;
+                (Context::new(actor), rights)
+            }
+            None => {
+                let client = database.store.client().await?;
+                let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
+                (Context::system(row.get("role"))?, Rights::all())
+            }
+        };
+        Ok(Asker { context: context.tenant(session.tenant.clone()), rights })
+    }
+}
+
+/// An id of a run, as `gesta run ls` prints it.
+pub(super) fn run_id(text: &str) -> Result<Uuid, String> {
+    text.parse()
+        .map_err(|_| format!("{} is no id of a run; `gesta run ls` lists them", quote(text)))
+}

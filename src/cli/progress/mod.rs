@@ -1,0 +1,130 @@
+//! A run on a terminal: how far it is, and how it ended.
+
+pub(super) mod ended;
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::engine::Engine;
+use super::exit::Code;
+use super::say;
+use super::session::Session;
+use crate::run::{RunInfo, RunQuery, Start};
+
+/// How often the progress is drawn, a second.
+const DRAWS: u8 = 10;
+/// How often the run is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Runs it here, and shows how far it is. An interruption cancels it: what was done stays.
+pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> anyhow::Result<Code> {
+    let query = RunQuery {
+        actor: Some(engine.asker.context.actor.resource.clone()),
+        kind: Some(start.kind.clone()),
+        name: Some(start.name.clone()),
+        limit: Some(10),
+        ..RunQuery::default()
+    };
+    let selection = start.selection;
+    let mut bar = Bar::new();
+    let mut working = std::pin::pin!(engine.runs.start(&engine.asker, start));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut id = None;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut working => {
+                bar.clear();
+                let started = ended?;
+                if !started.is_new {
+                    say::note("this request was sent before; here is its run");
+                }
+                return ended::tell(engine, &started.run, session).await;
+            }
+            signal = &mut interrupted => {
+                signal?;
+                bar.clear();
+                return interrupt(engine, id).await;
+            }
+            () = sleep(LOOK) => {
+                // Where it cannot be looked at, its end will say why.
+                let found = match id {
+                    Some(id) => engine.runs.run(engine.tenant(), id).await.ok(),
+                    None => {
+                        let page = engine.runs.list(engine.tenant(), &query).await.ok();
+                        let runs = page.into_iter().flat_map(|page| page.items);
+                        runs.into_iter().find(|run| run.selection == Some(selection))
+                    }
+                };
+                if let Some(run) = found {
+                    id = Some(run.id);
+                    bar.show(&run);
+                }
+            }
+        }
+    }
+}
+
+async fn interrupt(engine: &Engine, id: Option<Uuid>) -> anyhow::Result<Code> {
+    if let Some(id) = id {
+        engine.runs.cancel(&engine.asker, id).await?;
+        say::note(&format!("cancelled; what was done stays: gesta run show {id}"));
+    }
+    Ok(Code::Interrupted)
+}
+
+/// Shows how far a run is, wherever it is worked on, until it ends. An interruption ends the watching only.
+pub(super) async fn watch(engine: &Engine, id: Uuid, session: &Session) -> anyhow::Result<Code> {
+    let mut bar = Bar::new();
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        let run = engine.runs.run(engine.tenant(), id).await?;
+        if run.state.is_ended() {
+            bar.clear();
+            return ended::tell(engine, &run, session).await;
+        }
+        bar.show(&run);
+        tokio::select! {
+            signal = &mut interrupted => {
+                signal?;
+                bar.clear();
+                say::note(&format!("it goes on; gesta run watch {id}"));
+                return Ok(Code::Interrupted);
+            }
+            () = sleep(LOOK) => {}
+        }
+    }
+}
+
+/// A bar on standard error; nothing where that is no terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS));
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {eta} left") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    fn show(&mut self, run: &RunInfo) {
+        let counts = &run.counts;
+        self.0.set_length(u64::from(counts.total));
+        self.0.set_position(u64::from(counts.settled()));
+        let told =
+            [("failed", counts.failed), ("denied", counts.denied), ("skipped", counts.skipped)];
+        let told = told.into_iter().filter(|(_, count)| *count > 0);
+        let told: Vec<_> = told.map(|(word, count)| format!("{count} {word}")).collect();
+        let told = if told.is_empty() { run.state.as_str().to_owned() } else { told.join(", ") };
+        self.0.set_message(told);
+    }
+
+    fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,134 @@
+//! Deletes what is selected.
+
+use super::super::consequence::Consequences;
+use super::super::effect::Operation;
+use super::super::model::{Definition, Risk};
+use super::super::piece::{Fate, Fault, Piece};
+use super::cascade::{Hold, Judge, may_reach_forbidden, walk};
+use super::relation::{Relation, rows};
+use crate::action::{NewAction, Source};
+use crate::json::Json;
+use crate::resource::Resource as _;
+use crate::session::fill;
+
+/// The rows, told by their places among the keys, with what they were and the time under their locks.
+const DELETE: &str = "-- definition::built_in::delete
+DELETE FROM {table} AS t
+USING unnest($1::text[]::{kind}[]) WITH ORDINALITY AS g (key, n)
+WHERE t.{key} = g.key
+RETURNING g.n, (SELECT json_object_agg(e.key, json_build_array({value}, NULL))::text FROM json_each(row_to_json(t.*)) AS e
+    WHERE e.value::text <> 'null'), clock_timestamp()";
+
+struct Delete;
+
+/// Deletes the selected objects of any type that has a table, for those who have the permission `TYPE.delete`; what goes
+/// with them by `ON DELETE CASCADE` needs the permission of its own type, where it has one.
+///
+/// Each deletion is an action `delete` with what the row was: of the table's triggers where it is tracked (see
+/// [`crate::track`]), else of the run, with `***` for the type's hidden columns. An object that is no longer there is skipped.
+#[must_use]
+pub fn delete() -> Definition {
+    Definition::new("delete", "Delete this {name}", Delete)
+        .plural("Delete these {plural}")
+        .about(
+            "Deletes the selected objects, and what the database deletes with them. Before it runs it says how many \
+             rows that is, and what forbids it.",
+        )
+        .permissions(&["{type}.delete"])
+        .risk(Risk::Danger)
+        .on_rows()
+        .example(serde_json::json!({}))
+}
+
+impl Operation for Delete {
+    type Input = ();
+
+    async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+        let relation = Relation::of(piece).await?;
+        if !is_allowed(piece, &relation).await? {
+            return Ok(());
+        }
+        let deleted = delete_rows(piece, &relation).await?;
+        if relation.is_tracked || deleted.is_empty() {
+            return Ok(());
+        }
+        piece.session.emit_all(deleted).await?;
+        Ok(())
+    }
+
+    async fn consequences(
+        &self,
+        piece: &mut Piece<'_, '_>,
+        (): &(),
+    ) -> Result<Consequences, Fault> {
+        let relation = Relation::of(piece).await?;
+        let (ids, judge) = (piece.open_ids(), judge(piece));
+        walk(piece.session.transaction(), &relation, &ids, Hold::Loose, &judge).await
+    }
+}
+
+fn judge<'p>(piece: &Piece<'p, '_>) -> Judge<'p> {
+    Judge { catalog: piece.catalog, rights: piece.rights }
+}
+
+/// Whether all that goes with the objects may be deleted by the asker. A piece where something may not fails, so that it
+/// is divided; of a single object it is said.
+async fn is_allowed(piece: &mut Piece<'_, '_>, relation: &Relation) -> Result<bool, Fault> {
+    let refusal = {
+        let (tx, judge) = (piece.session.transaction(), judge(piece));
+        if !may_reach_forbidden(tx, relation, &judge).await? {
+            return Ok(true);
+        }
+        let ids = piece.open_ids();
+        let found = walk(tx, relation, &ids, Hold::Locked, &judge).await?;
+        let unknown = "more goes with it than can be checked against your permissions";
+        found.refusal().or_else(|| (!found.is_whole).then(|| unknown.to_owned()))
+    };
+    match refusal {
+        None => Ok(true),
+        Some(refusal) if piece.items.len() == 1 => {
+            piece.settle(0, Fate::Denied(refusal));
+            Ok(false)
+        }
+        Some(refusal) => Err(Fault::new(refusal)),
+    }
+}
+
+/// What is recorded of a column: that a hidden one had a value.
+const VALUE: &str = "CASE WHEN e.key = ANY ($2::text[]) THEN '\"***\"'::json ELSE e.value END";
+
+/// Deletes the rows, and gives the actions that tell of them.
+async fn delete_rows(
+    piece: &mut Piece<'_, '_>,
+    relation: &Relation,
+) -> Result<Vec<NewAction>, Fault> {
+    let ids: Vec<&str> = piece.items.iter().map(|item| item.object.id.as_str()).collect();
+    let hidden = relation.hidden.as_slice();
+    let mut slots = relation.slots().to_vec();
+    slots.push(("value", VALUE));
+    let tx = piece.session.transaction();
+    let found = rows(tx, "delete the rows", &fill(DELETE, &slots), &[&ids, &hidden]).await?;
+    let mut gone = vec![false; ids.len()];
+    let mut actions = Vec::with_capacity(found.len());
+    for row in &found {
+        let index = usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or(usize::MAX);
+        let Some(item) = piece.items.get(index) else { continue };
+        gone[index] = true;
+        let mut object = item.object.to_named();
+        object.name.clone_from(&item.name);
+        let action = NewAction::new("delete", piece.session.context())
+            .source(Source::Run)
+            .object(&object)
+            .at(row.get(2));
+        actions.push(match row.get::<_, Option<String>>(1) {
+            Some(changes) => action.changes(Json::from_text(changes)),
+            None => action,
+        });
+    }
+    for (index, gone) in gone.into_iter().enumerate() {
+        if !gone {
+            piece.settle(index, Fate::Skipped("it is no longer there".to_owned()));
+        }
+    }
+    Ok(actions)
+}

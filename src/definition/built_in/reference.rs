@@ -1,0 +1,92 @@
+//! Foreign keys: which tables refer to a table, and what becomes of their rows when what they refer to is deleted.
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+
+use super::super::piece::Fault;
+use super::relation::rows;
+
+/// Foreign keys to some tables, without those that PostgreSQL makes of them for partitions. A table counts as readable
+/// where this role sees all its rows. The operators are those of the constraint, since a search path may have others.
+const REFERENCES: &str = "-- definition::built_in::references
+SELECT f.confrelid, f.conrelid, n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), f.confdeltype::text,
+    (
+        SELECT string_agg(format('p.%I OPERATOR(%I.%s) c.%I', b.attname, s.nspname, o.oprname, a.attname), ' AND ')
+        FROM unnest(f.conkey, f.confkey, f.conpfeqop) AS k (own, other, operator)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
+        JOIN pg_catalog.pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other
+        JOIN pg_catalog.pg_operator AS o ON o.oid = k.operator
+        JOIN pg_catalog.pg_namespace AS s ON s.oid = o.oprnamespace
+    ),
+    (
+        SELECT string_agg(format('c.%I::text', a.attname), ', ')
+        FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = c.oid AND i.indisprimary
+    ),
+    has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid),
+    has_table_privilege(c.oid, 'UPDATE')
+FROM pg_catalog.pg_constraint AS f
+JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE f.contype = 'f' AND f.conparentid = 0 AND f.confrelid = ANY ($1::oid[])
+ORDER BY n.nspname, c.relname, f.conname";
+
+/// What becomes of a row that refers to a deleted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// It is deleted.
+    Cascade,
+    /// Its reference is emptied.
+    Empty,
+    /// It forbids it, unless it is deleted too.
+    Check,
+    /// It forbids it, even where it would be deleted too.
+    Forbid,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    /// The table that is referred to.
+    pub(super) parent: u32,
+    /// The table that refers.
+    pub(super) child: u32,
+    /// The table that refers, as people write it.
+    pub(super) shown: String,
+    /// The same in quotes.
+    pub(super) table: String,
+    pub(super) rule: Rule,
+    /// How rows `c` of the one belong to rows `p` of the other.
+    pub(super) on: String,
+    /// What tells a row `c`: its primary key.
+    pub(super) key: String,
+    pub(super) is_readable: bool,
+    pub(super) is_lockable: bool,
+}
+
+/// The foreign keys to some tables.
+pub(super) async fn to(tx: &Transaction<'_>, tables: &[u32]) -> Result<Vec<Reference>, Fault> {
+    let found = rows(tx, "read the foreign keys", REFERENCES, &[&tables]).await?;
+    Ok(found.iter().map(reference).collect())
+}
+
+fn reference(row: &Row) -> Reference {
+    let key = row.get::<_, Option<String>>(6);
+    Reference {
+        parent: row.get(0),
+        child: row.get(1),
+        shown: row.get(2),
+        table: row.get(3),
+        rule: match row.get(4) {
+            "c" => Rule::Cascade,
+            "n" | "d" => Rule::Empty,
+            "r" => Rule::Forbid,
+            _ => Rule::Check,
+        },
+        on: row.get(5),
+        key: key.map_or_else(|| "NULL::text".to_owned(), |key| format!("concat_ws(',', {key})")),
+        is_readable: row.get(7),
+        is_lockable: row.get(8),
+    }
+}

@@ -1,0 +1,64 @@
+//! What else happens where a definition is run, for whoever has to confirm it.
+
+use serde::Serialize;
+
+use crate::resource::ResourceType;
+
+/// What happens to rows that were not selected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Impact {
+    /// They are deleted too.
+    Deleted,
+    /// Their reference is emptied, or set to its default.
+    Emptied,
+    /// They forbid it: what they refer to cannot be deleted while they do.
+    Forbidding,
+}
+
+/// Rows of one table that were not selected, and what happens to them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Consequence {
+    /// What happens to them.
+    pub impact: Impact,
+    /// Their table, `schema.name`.
+    pub table: String,
+    /// The type of the catalog whose objects they are, if there is one.
+    pub kind: Option<ResourceType>,
+    /// How many; nothing where that cannot be found out, because the table may not be read.
+    pub rows: Option<u64>,
+    /// The keys of a few of them, where they forbid it.
+    pub keys: Vec<String>,
+    /// The permission that it would take and the asker does not have. It is refused then.
+    pub missing: Option<String>,
+}
+
+/// What happens beside what the definition does to the selected objects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Consequences {
+    /// By impact, then by table.
+    pub all: Vec<Consequence>,
+    /// Whether that is everything; otherwise a limit was reached, and the numbers are the least.
+    pub is_whole: bool,
+}
+
+impl Default for Consequences {
+    /// None.
+    fn default() -> Self {
+        Self { all: Vec::new(), is_whole: true }
+    }
+}
+
+impl Consequences {
+    /// Why the asker may not run it on this selection: the types that would go with it, and the permissions for them.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let missing = self.all.iter().filter_map(|it| Some((it, it.missing.as_ref()?)));
+        let told = missing.map(|(it, permission)| match it.rows {
+            Some(rows) => format!("{rows} of {}, for which you need `{permission}`", it.table),
+            None => format!("rows of {}, for which you need `{permission}`", it.table),
+        });
+        let told: Vec<_> = told.collect();
+        (!told.is_empty()).then(|| format!("this would delete too: {}", told.join("; ")))
+    }
+}

@@ -1,0 +1,292 @@
+//! Orders to workers over NATS, and what they report.
+//!
+//! ```text
+//!  Gesta ── order {run, action, …, objects} ──► SUBJECT, a queue group: one worker gets it
+//!        ◄── request to the order's reply subject: {objects: [{place, outcome, message}], messages} ── worker
+//!        ── {ok} once that is stored; {ok, stop} where the run was cancelled ──►
+//! ```
+//!
+//! The reply subject lives as long as somebody waits for it. A worker that is silent for too long is given up, the subject
+//! with it, and what is pending goes out in another order; a worker that still reports then gets no answer, and stops.
+//! A report that was answered is stored, and one that was not is not lost: its objects are asked for again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_nats::{Client, Message as Received, StatusCode};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::super::effect::{Order, Remote, Reporter};
+use super::super::level::Level;
+use super::super::piece::{Fate, Fault, Item, Message};
+use super::body::body;
+use crate::error::quote;
+
+/// Orders of one run that are out: as many workers share it at a time.
+const AT_ONCE: usize = 8;
+/// Bytes of an order beside its objects and the input: headers and the subjects.
+const ROOM: usize = 4 * 1024;
+/// How long to wait for a worker where none listens, before whoever runs it looks whether it is still wanted.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+/// The pause between two looks for a worker.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Work for workers that listen on a subject, in a queue group.
+#[derive(Clone)]
+pub struct Work {
+    client: Client,
+    subject: String,
+    batch: usize,
+    silence: Duration,
+}
+
+/// Whether orders can go to a subject: words with points between, and no wildcards.
+#[must_use]
+pub fn is_subject(text: &str) -> bool {
+    let is_word = |word: &str| {
+        let mut bytes = word.bytes();
+        !word.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    !text.starts_with('$') && text.len() <= 255 && text.split('.').all(is_word)
+}
+
+impl Work {
+    /// Work for the workers of a subject.
+    #[must_use]
+    pub fn new(client: Client, subject: &str) -> Self {
+        let silence = Duration::from_secs(30);
+        Self { client, subject: subject.to_owned(), batch: 100, silence }
+    }
+
+    /// Up to so many objects in an order; 100 by default. An order is as large as the server takes messages.
+    #[must_use]
+    pub fn batch(self, objects: u32) -> Self {
+        Self { batch: usize::try_from(objects.max(1)).unwrap_or(1), ..self }
+    }
+
+    /// How long a worker may report nothing before its order is given to another one; 30 s by default.
+    #[must_use]
+    pub fn silence(self, silence: Duration) -> Self {
+        Self { silence, ..self }
+    }
+
+    /// Gives an order, and takes its reports until all objects are settled, nothing comes any more, or the run was
+    /// cancelled; says whether it goes on.
+    async fn ask(
+        &self,
+        order: &Order,
+        items: &[Item],
+        reporter: &dyn Reporter,
+    ) -> Result<bool, Fault> {
+        let inbox = self.client.new_inbox();
+        let subscribed = self.client.subscribe(inbox.clone()).await;
+        let mut reports =
+            subscribed.map_err(|error| Fault::caused("failed to listen for reports", error))?;
+        let body = Bytes::from(body(order, items));
+        let give = async || {
+            let (subject, inbox, body) = (self.subject.clone(), inbox.clone(), body.clone());
+            let given = self.client.publish_with_reply(subject, inbox, body).await;
+            given.map_err(|error| Fault::caused("failed to give the order", error))
+        };
+        let began = Instant::now();
+        give().await?;
+        let mine: BTreeSet<u32> = items.iter().map(|item| item.place).collect();
+        let mut open = mine.clone();
+        while !open.is_empty() {
+            let Ok(Some(report)) = tokio::time::timeout(self.silence, reports.next()).await else {
+                tracing::info!(run = %order.run, subject = %self.subject, open = open.len(), "a worker is silent");
+                return Ok(true);
+            };
+            if report.status == Some(StatusCode::NO_RESPONDERS) {
+                if began.elapsed() > WAIT_MAX {
+                    return Ok(true);
+                }
+                tokio::time::sleep(PAUSE).await;
+                give().await?;
+                continue;
+            }
+            match self.take(&report, &mine, reporter).await? {
+                Some(settled) => open.retain(|place| !settled.contains(place)),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Stores a report and answers it; gives the places that are settled by it, or nothing where the run was cancelled.
+    /// A worker whose answer was lost says the same again: what was stored stays.
+    async fn take(
+        &self,
+        report: &Received,
+        mine: &BTreeSet<u32>,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<BTreeSet<u32>>, Fault> {
+        let (settled, answer) = match read(&report.payload, mine) {
+            Err(problem) => (Some(BTreeSet::new()), json!({ "ok": false, "error": problem })),
+            Ok((fates, messages)) => {
+                let places = fates.iter().map(|(place, _)| *place).collect();
+                let goes_on = reporter.report(fates, messages).await?;
+                (goes_on.then_some(places), json!({ "ok": true, "stop": !goes_on }))
+            }
+        };
+        if let Some(reply) = report.reply.clone() {
+            let answer = Bytes::from(answer.to_string());
+            let sent = self.client.publish(reply, answer).await;
+            sent.map_err(|error| Fault::caused("failed to answer a report", error))?;
+        }
+        Ok(settled)
+    }
+
+    /// Parts of an order that the server takes as messages, or nothing where one object is too much already.
+    fn parts<'o>(&self, order: &'o Order) -> Option<Vec<&'o [Item]>> {
+        let most = self.client.server_info().max_payload.saturating_sub(ROOM);
+        let mut open: Vec<_> = order.items.chunks(self.batch).rev().collect();
+        let mut parts = Vec::with_capacity(open.len());
+        while let Some(items) = open.pop() {
+            if body(order, items).len() <= most {
+                parts.push(items);
+            } else if let (1.., (first, second)) =
+                (items.len() / 2, items.split_at(items.len() / 2))
+            {
+                open.extend([second, first]);
+            } else {
+                return None;
+            }
+        }
+        Some(parts)
+    }
+}
+
+impl Remote for Work {
+    fn send<'a>(
+        &'a self,
+        order: &'a Order,
+        reporter: &'a dyn Reporter,
+    ) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            let parts = self.parts(order).ok_or_else(|| {
+                Fault::new("the order of one object is larger than NATS takes messages")
+            })?;
+            let ask = |items| -> BoxFuture<'a, _> { Box::pin(self.ask(order, items, reporter)) };
+            let asked: Vec<_> = parts.into_iter().map(ask).collect();
+            let mut ended = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
+            // A cancelled run ends all its orders: their reply subjects go with them.
+            while ended.try_next().await?.is_some_and(|goes_on| goes_on) {}
+            Ok(())
+        })
+    }
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// What a worker says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Report {
+    #[serde(default)]
+    objects: Vec<Told>,
+    #[serde(default)]
+    messages: Vec<Said>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    place: u32,
+    outcome: String,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    #[serde(default)]
+    level: Option<String>,
+    text: String,
+}
+
+type Read = (Vec<(u32, Fate)>, Vec<Message>);
+
+/// Reads a report about objects of an order.
+fn read(payload: &[u8], mine: &BTreeSet<u32>) -> Result<Read, String> {
+    let report: Value = serde_json::from_slice(payload)
+        .map_err(|error| format!("the report is no JSON: {error}"))?;
+    let report: Report =
+        serde_json::from_value(report).map_err(|error| format!("the report: {error}"))?;
+    let mut fates = Vec::with_capacity(report.objects.len());
+    for Told { place, outcome, message } in report.objects {
+        if !mine.contains(&place) {
+            return Err(format!("there is no object {place} in this order"));
+        }
+        fates.push((place, fate(&outcome, message)?));
+    }
+    let said = report.messages.into_iter().map(said).collect::<Result<_, _>>()?;
+    Ok((fates, said))
+}
+
+fn fate(outcome: &str, message: String) -> Result<Fate, String> {
+    match outcome {
+        "done" => Ok(Fate::Done),
+        "skipped" => Ok(Fate::Skipped(message)),
+        "denied" => Ok(Fate::Denied(message)),
+        "failed" => Ok(Fate::Failed(message)),
+        other => Err(format!(
+            "{} is no outcome; there are `done`, `skipped`, `denied`, `failed`",
+            quote(other)
+        )),
+    }
+}
+
+fn said(said: Said) -> Result<Message, String> {
+    let level = said.level.as_deref().map_or(Ok(Level::Info), str::parse);
+    Ok(Message { level: level.map_err(|error| error.to_string())?, text: said.text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_have_words_and_no_wildcards() {
+        for text in ["work", "work.extraction", "a-b.c_9"] {
+            assert!(is_subject(text), "{text}");
+        }
+        for text in ["", ".", "a..b", "a.*", "a.>", "a b", "$SYS.x", "a.b\r\nPUB", "é"] {
+            assert!(!is_subject(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn reports_are_read_and_what_is_wrong_with_them_is_said() {
+        let open = BTreeSet::from([1, 2]);
+        let text = r#"{"objects":[{"place":1,"outcome":"done"},{"place":2,"outcome":"failed","message":"no"}],
+            "messages":[{"text":"half"},{"level":"warning","text":"slow"}]}"#;
+        let (fates, messages) = read(text.as_bytes(), &open).expect("a report");
+        assert_eq!(fates, [(1, Fate::Done), (2, Fate::Failed("no".into()))]);
+        assert_eq!(
+            messages.iter().map(|it| it.level).collect::<Vec<_>>(),
+            [Level::Info, Level::Warning]
+        );
+        assert_eq!(read(b"{}", &open).expect("progress only"), (Vec::new(), Vec::new()));
+        for (text, problem) in [
+            ("x", "the report is no JSON"),
+            (r#"{"done":[1]}"#, "unknown field `done`, expected `objects` or `messages`"),
+            (r#"{"objects":[{"place":3,"outcome":"done"}]}"#, "there is no object 3 in this order"),
+            (r#"{"objects":[{"place":1,"outcome":"ok"}]}"#, "`ok` is no outcome; there are `done`"),
+            (r#"{"messages":[{"level":"loud","text":""}]}"#, "`loud` is no level; there are debug"),
+        ] {
+            let told = read(text.as_bytes(), &open).expect_err(text);
+            assert!(told.contains(problem), "{told}");
+        }
+    }
+}

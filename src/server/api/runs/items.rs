@@ -1,0 +1,117 @@
+//! `GET /runs/{id}/items`: what became of each object.
+
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::form::ItemForm;
+use super::visible::{Watching, of_run};
+use crate::error::quote;
+use crate::format::{Format, Links};
+use crate::run::{ItemOutcome, ItemQuery};
+use crate::server::openapi::text::{cursor, number, word};
+use crate::server::openapi::{Doc, LINK as LINKED, Media};
+use crate::server::path::UuidPath;
+use crate::server::read::linked;
+use crate::server::status::OK;
+use crate::server::{JsonReply, Kind, Pairs, Parameters, Problem, Query};
+use crate::stream::PAGE_LEN_MAX;
+
+/// Objects of a page where nothing else is asked for.
+const PAGE_LEN: usize = 100;
+
+/// Which of them, and how many.
+#[derive(Debug)]
+pub(crate) struct ItemsQuery {
+    outcome: Option<ItemOutcome>,
+    limit: usize,
+    cursor: Option<String>,
+}
+
+impl Parameters for ItemsQuery {
+    const NAMES: &'static [&'static str] = &["outcome", "limit", "cursor"];
+
+    fn read(pairs: &mut Pairs) -> Self {
+        let outcome = pairs.read("outcome", |text| {
+            let words = outcomes().join(", ");
+            ItemOutcome::from_word(text)
+                .ok_or_else(|| format!("{} is none of {words}", quote(text)))
+        });
+        let limit = pairs.read("limit", |text| match text.parse() {
+            Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
+            _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
+        });
+        Self { outcome, limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.take("cursor") }
+    }
+}
+
+/// What may become of an object.
+fn outcomes() -> Vec<&'static str> {
+    ItemOutcome::ALL.iter().map(|outcome| outcome.as_str()).collect()
+}
+
+/// Objects of a run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RunItems)]
+pub(crate) struct ItemsForm {
+    /// In their places.
+    items: Vec<ItemForm>,
+    /// The URL of the next page.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+pub(crate) fn doc() -> Doc {
+    let item = json!({
+        "place": 1,
+        "object": {"type": "article", "id": "80", "name": "Second thoughts"},
+        "outcome": "failed",
+        "note": "it is locked by somebody",
+        "settled_at": "2026-11-20T14:03:20.400000Z",
+    });
+    let page = json!({ "items": [item], "next": null });
+    of_run("listRunItems", "What became of each object of a run")
+        .query("outcome", "Only these.", word(outcomes()))
+        .query("limit", "How many.", number(1, PAGE_LEN_MAX).default(Some(PAGE_LEN.into())))
+        .query("cursor", "Of `next`.", cursor())
+        .answers_with(OK, "A page of objects.", &[LINKED], [Media::json::<ItemsForm>(page)])
+        .problems([Kind::NotAcceptable])
+}
+
+pub(crate) async fn get(
+    watching: Watching,
+    UuidPath(id): UuidPath,
+    Query(asked): Query<ItemsQuery>,
+) -> Result<Response, Problem> {
+    let reading = &watching.reading;
+    reading.place.format(&[Format::Json])?;
+    watching.run(id).await?;
+    let mut pairs: Vec<(&str, String)> =
+        asked.outcome.iter().map(|it| ("outcome", it.as_str().to_owned())).collect();
+    let of = reading.told(&pairs);
+    let after = match &asked.cursor {
+        Some(cursor) => reading.opened(&of, cursor).await?.parse().ok(),
+        None => None,
+    };
+    let of_page = |after, limit| ItemQuery { outcome: asked.outcome, after, limit: Some(limit) };
+    let (runs, tenant) = (reading.state.runs(), reading.tenant()?);
+    let found = runs.items(tenant, id, of_page(after, asked.limit)).await?;
+    let last = found.last().filter(|_| found.len() == asked.limit).map(|item| item.place);
+    let last = match last {
+        Some(place) if !runs.items(tenant, id, of_page(last, 1)).await?.is_empty() => Some(place),
+        _ => None,
+    };
+    watching.record(id, &pairs).await?;
+    if asked.limit != PAGE_LEN {
+        pairs.push(("limit", asked.limit.to_string()));
+    }
+    let first = reading.place.url(&pairs);
+    let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
+    if let Some(place) = last {
+        pairs.push(("cursor", reading.sign(&of, &place.to_string()).await?));
+        links.next = Some(reading.place.url(&pairs));
+    }
+    let items = found.iter().map(ItemForm::from).collect();
+    Ok(linked(JsonReply(ItemsForm { items, next: links.next.clone() }), &links))
+}

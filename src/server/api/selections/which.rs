@@ -1,0 +1,126 @@
+//! Which objects a body selects: a selection that was made before, or ids, a filter, a search, or ids inside of a filter.
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
+use uuid::Uuid;
+
+use crate::access::Scope;
+use crate::definition::Asker;
+use crate::resource::ResourceType;
+use crate::run::{Filter, SELECTED_LEN_MAX, SelectionInfo, Which};
+use crate::search::Query;
+use crate::server::openapi::text::{or_null, resource_id, search_text, uuid};
+use crate::server::read::search_faults;
+use crate::server::refusal::Refusal;
+use crate::server::{AppState, Caller, Fault, Kind, Problem};
+
+/// What a body says of it. Fields may be null, which is as if they were left out.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Given {
+    pub(crate) selection: Option<Uuid>,
+    pub(crate) ids: Option<Vec<String>>,
+    pub(crate) filter: Option<Value>,
+    pub(crate) q: Option<String>,
+}
+
+/// What was understood of it.
+#[derive(Debug)]
+pub(crate) enum Chosen {
+    /// A selection that was made before.
+    Made(Uuid),
+    /// One that is to be made.
+    New(Which),
+}
+
+impl Given {
+    /// Whether anything is said at all, and not too much.
+    pub(crate) fn understood(self) -> Result<Chosen, Problem> {
+        let refuse = |detail: &str| {
+            let fault = Fault::pointer("", "one-of", detail);
+            Err(Refusal::body(fault).into())
+        };
+        Ok(match (self.selection, self.ids, self.filter, self.q) {
+            (Some(made), None, None, None) => Chosen::Made(made),
+            (None, Some(ids), None, None) => Chosen::New(Which::Ids(ids)),
+            (None, None, Some(rows), None) => Chosen::New(Which::Rows(Filter::from_json(&rows)?)),
+            (None, Some(ids), Some(rows), None) => {
+                Chosen::New(Which::Within { ids, rows: Filter::from_json(&rows)? })
+            }
+            (None, None, None, Some(q)) => {
+                let query = Query::parse(&q)
+                    .map_err(|error| Problem::faults(Kind::Body, search_faults("q", error)))?;
+                Chosen::New(Which::Log(query))
+            }
+            (None, None, None, None) => {
+                return refuse(
+                    "nothing says which objects; give one of `selection`, `ids`, `filter` and `q`, or `ids` together with `filter`",
+                );
+            }
+            _ => {
+                return refuse(
+                    "more than one thing says which objects; give one of `selection`, `ids`, `filter` and `q`, or `ids` together with `filter`",
+                );
+            }
+        })
+    }
+}
+
+impl Chosen {
+    /// The selection, which is made where it is not there yet.
+    pub(crate) async fn made(
+        self,
+        state: &AppState,
+        caller: &Caller,
+        asker: &Asker,
+        kind: &ResourceType,
+    ) -> Result<Uuid, Problem> {
+        match self {
+            Self::Made(id) => Ok(id),
+            Self::New(which) => Ok(select(state, caller, asker, kind, which).await?.id),
+        }
+    }
+}
+
+/// Makes a selection.
+pub(super) async fn select(
+    state: &AppState,
+    caller: &Caller,
+    asker: &Asker,
+    kind: &ResourceType,
+    which: Which,
+) -> Result<SelectionInfo, Problem> {
+    let reader = match which {
+        Which::Log(_) => Some(caller.reader(Scope::EventsRead)?),
+        _ => None,
+    };
+    Ok(state.runs().select(asker, kind, which, reader.as_ref()).await?)
+}
+
+/// Fields of a body that selects; `made` for one that takes a selection as well.
+pub(crate) fn properties(schema: ObjectBuilder) -> ObjectBuilder {
+    let ids = ArrayBuilder::new()
+        .schema_type(or_null(Type::Array))
+        .items(resource_id())
+        .max_items(Some(SELECTED_LEN_MAX))
+        .description(Some("Objects by their ids. What is not there is left out."));
+    let filter = ObjectBuilder::new()
+        .schema_type(or_null(Type::Object))
+        .additional_properties(Some(AdditionalProperties::<utoipa::openapi::Schema>::FreeForm(true)))
+        .description(Some(
+            "Objects whose columns have these values, all of them: `{\"state\": \"draft\"}`; one of several: \
+             `{\"state\": [\"draft\", \"review\"]}`. Together with `ids`: those of the ids that the filter finds.",
+        ));
+    let q = search_text().schema_type(or_null(Type::String)).description(Some(
+        "Objects of this type in the actions that the search finds. It needs `events:read`.",
+    ));
+    schema.property("ids", ids).property("filter", filter).property("q", q)
+}
+
+/// A selection that was made before.
+pub(crate) fn id_schema() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(or_null(Type::String))
+        .format(Some(uuid()))
+        .description(Some("A selection that was made before."))
+}
