@@ -1,5 +1,7 @@
 //! What is committed with a piece: the counts, what became of the objects, messages, actions, and the end of the run.
 
+use std::collections::HashSet;
+
 use deadpool_postgres::Transaction;
 use serde_json::json;
 use tokio_postgres::types::ToSql;
@@ -8,7 +10,7 @@ use super::error::RunError;
 use super::info::{Counts, RunState};
 use super::job::{Task, place};
 use super::list::counts;
-use super::runs::{MESSAGES_MAX, RUN_END, Runs, count, cut, query};
+use super::runs::{MESSAGES_MAX, RUN_END, Runs, cell, count, cut, query};
 use crate::action::{Audience, NewAction, Outcome, Source};
 use crate::definition::{Effect, Fate, Item, Message};
 
@@ -36,6 +38,17 @@ UPDATE gesta.run AS r
 SET state = $4, error = $5, ended_at = clock_timestamp(), secret_input = NULL, holder = NULL, held_until = NULL
 WHERE r.tenant = $1 AND r.id = $2 AND r.holder = $3 AND r.state = 'running'
 RETURNING r.total, r.done, r.skipped, r.denied, r.failed";
+
+/// Objects of which the transaction has told since an action of its own.
+const TOLD: &str = "-- run::settle::told
+SELECT DISTINCT a.object_id
+FROM gesta.action AS a
+WHERE a.xid = pg_current_xact_id() AND a.seq > $4 AND a.tenant = $1 AND a.run_id = $2 AND a.object_type = $3";
+
+const LAST_TOLD: &str = "-- run::settle::last_told
+SELECT coalesce(max(a.seq), 0) AS last
+FROM gesta.action AS a
+WHERE a.xid = pg_current_xact_id()";
 
 /// What a run is after a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +98,7 @@ impl Task<'_> {
         let Some((after, told)) = self.count(tx, &tally(fates), messages.len()).await? else {
             return Ok(Settled::Lost);
         };
-        self.write_items(tx, items, fates).await?;
+        self.write_items(tx, items, fates, 0).await?;
         self.write_messages(tx, messages, told).await?;
         if after.pending() == 0 {
             self.end(tx, state(after), None).await
@@ -113,12 +126,14 @@ impl Task<'_> {
         Ok(Some((counts(row)?, before)))
     }
 
-    /// Writes the rows of objects, and the actions of those of which no operation has told.
+    /// Writes the rows of objects, and the actions of those of which the operation has not told since this action of the
+    /// transaction.
     pub(super) async fn write_items(
         &self,
         tx: &Transaction<'_>,
         items: &[Item],
         fates: &[Fate],
+        since: i64,
     ) -> Result<(), RunError> {
         let places: Vec<_> = items.iter().map(place).collect();
         let ids: Vec<_> = items.iter().map(|item| item.object.id.as_str()).collect();
@@ -136,20 +151,46 @@ impl Task<'_> {
             &notes,
         ];
         query(tx, "keep what became of the objects", ITEMS, &params).await?;
-        let actions: Vec<_> =
-            items.iter().zip(fates).filter_map(|(item, fate)| self.action(item, fate)).collect();
+        let told = self.told_of(tx, fates, since).await?;
+        let untold = items
+            .iter()
+            .zip(fates)
+            .filter(|(item, fate)| **fate != Fate::Done || !told.contains(item.object.id.as_str()));
+        let actions: Vec<_> = untold.filter_map(|(item, fate)| self.action(item, fate)).collect();
         if actions.is_empty() { Ok(()) } else { self.runs.append(tx, actions).await }
     }
 
-    /// That an object failed or was denied stands in its stream; what was done, the operation has recorded itself, up to what
-    /// was done elsewhere.
-    fn action(&self, item: &Item, fate: &Fate) -> Option<NewAction> {
+    /// The objects of which the operation has told, by its session or by triggers. What is done elsewhere tells nothing.
+    async fn told_of(
+        &self,
+        tx: &Transaction<'_>,
+        fates: &[Fate],
+        since: i64,
+    ) -> Result<HashSet<String>, RunError> {
         let is_remote = matches!(self.definition.effect, Effect::Remote(_));
+        if is_remote || !fates.contains(&Fate::Done) {
+            return Ok(HashSet::new());
+        }
+        let job = &self.job;
+        let params: [&(dyn ToSql + Sync); 4] =
+            [&job.tenant.as_str(), &job.id, &self.kind.as_str(), &since];
+        let rows = query(tx, "look for what was told", TOLD, &params).await?;
+        rows.iter().map(|row| cell(row, "object_id")).collect()
+    }
+
+    /// The transaction's last action so far.
+    pub(super) async fn last_told(&self, tx: &Transaction<'_>) -> Result<i64, RunError> {
+        let rows = query(tx, "look for what was told", LAST_TOLD, &[]).await?;
+        rows.first().map_or(Ok(0), |row| cell(row, "last"))
+    }
+
+    /// That something was done, failed or denied stands in the object's stream, whether the operation tells of it or not.
+    fn action(&self, item: &Item, fate: &Fate) -> Option<NewAction> {
         let (outcome, why) = match fate {
-            Fate::Done if is_remote => (Outcome::Ok, None),
+            Fate::Done => (Outcome::Ok, None),
             Fate::Failed(why) => (Outcome::Failed, Some(why)),
             Fate::Denied(why) => (Outcome::Denied, Some(why)),
-            Fate::Done | Fate::Skipped(_) => return None,
+            Fate::Skipped(_) => return None,
         };
         let action = NewAction::new(self.definition.name.as_str(), &self.asker.context);
         let action = match &item.name {

@@ -68,6 +68,7 @@ impl Task<'_> {
             }
             let items = self.pending(&tx, behind, PIECE_LEN_MAX).await?;
             let Some(last) = items.last() else { break };
+            let since = self.last_told(&tx).await?;
             let tried = match self.attempt(local).once(&mut tx, &items).await? {
                 Ok(tried) => tried,
                 Err(fault) => {
@@ -82,7 +83,7 @@ impl Task<'_> {
             counts.done += piece.done;
             counts.skipped += piece.skipped;
             keep(&mut messages, tried.messages);
-            self.write_items(&tx, &items, &tried.fates).await?;
+            self.write_items(&tx, &items, &tried.fates, since).await?;
             behind = place(last);
         }
         let Some((after, told)) = self.count(&tx, &counts, messages.len()).await? else {
@@ -104,7 +105,7 @@ impl Task<'_> {
         if self.count(&tx, &tally(&fates), 0).await?.is_none() {
             return Ok(Left::Over);
         }
-        self.write_items(&tx, &items, &fates).await?;
+        self.write_items(&tx, &items, &fates, 0).await?;
         if self.end(&tx, RunState::Failed, Some(&undone.why)).await? == Settled::Ended {
             tx.commit().await.map_err(database("end the run"))?;
             self.runs.store.bell().ring();

@@ -1,7 +1,8 @@
 //! What becomes of objects: done, skipped, denied, failed; and what is recorded of that.
 
+use gesta::NewAction;
 use gesta::Outcome;
-use gesta::definition::{Definition, Fault, Level, Operation, Piece};
+use gesta::definition::{Definition, Fate, Fault, Item, Level, Operation, Piece};
 use gesta::run::ItemOutcome::{Denied, Done, Failed, Skipped};
 use gesta::run::{RunState, Start};
 use serde_json::json;
@@ -152,4 +153,37 @@ async fn actions_of_a_piece_are_one_insert() {
     let sql = "SELECT count(DISTINCT recorded_at) FROM gesta.action WHERE verb = 'update'";
     assert_eq!(press.number(sql).await, 1);
     assert_eq!(press.number("SELECT count(*) FROM gesta.action WHERE verb = 'update'").await, 100);
+}
+
+/// Whoever changes a table by plain SQL, which nothing records, is in the object's stream all the same; and once.
+#[tokio::test]
+async fn run_tells_of_each_object_that_its_operation_says_nothing_of() {
+    struct Half;
+    impl Operation for Half {
+        type Input = ();
+        async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+            let even = |item: &&Item| item.place.is_multiple_of(2);
+            let told: Vec<_> = piece.items().iter().filter(even).cloned().collect();
+            let ctx = piece.session().context().clone();
+            let tell = |item: Item| NewAction::new("mention", &ctx).object(&item.object);
+            piece.session().emit_all(told.into_iter().map(tell).collect()).await?;
+            piece.settle(2, Fate::Skipped("for the test".to_owned()));
+            Ok(())
+        }
+    }
+    let each = Definition::new("half", "Tell of half of {plural}", Half);
+    let atomic = Definition::new("half_at_once", "Tell of half of {plural}", Half).atomic();
+    let definitions = definitions().on("article", each).on("article", atomic);
+    let press = press_with(4, definitions).await;
+    for (name, runs) in [("half", 1), ("half_at_once", 2)] {
+        let selection = press.selected(1..=4).await;
+        let run = press.start(Start::new(article(), name, selection)).await.expect("started").run;
+        assert_eq!(counts(&run), [4, 3, 1, 0, 0]);
+        assert_eq!(press.verbs("article:1").await, vec!["mention"; runs]);
+        assert_eq!(press.verbs("article:3").await, vec!["mention"; runs]);
+        assert_eq!(press.verbs("article:4").await.last().expect("told"), name);
+        let told = press.stream("article:2").await.pop().expect("told");
+        assert_eq!((told.verb.as_str(), told.run), (name, Some(run.id)));
+    }
+    check_log_but_xids(&press.db).await;
 }
