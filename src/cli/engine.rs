@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use super::catalog::catalog;
+use super::catalog::ActionsArgs;
 use super::exit::Told;
 use super::session::{Database, Role, Session};
 use crate::context::Context;
@@ -22,6 +22,8 @@ pub(super) struct By {
     /// Who asks, with the permissions of their roles [default: the database's user, with all]
     #[arg(long, value_name = "TYPE:ID")]
     actor: Option<ResourceRef>,
+    #[command(flatten)]
+    actions: ActionsArgs,
 }
 
 /// The engine, and who asks it.
@@ -33,7 +35,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) async fn open(session: &Session, by: &By) -> anyhow::Result<Self> {
-        let catalog = catalog(session)?;
+        let catalog = by.actions.catalog(session).await?;
         let database = session.open(Role::App).await?;
         let runs = Runs::new(&database.store, catalog);
         let asker = by.asker(&database, session).await?;

@@ -8,7 +8,7 @@ mod history;
 mod import;
 mod key;
 mod output;
-mod program;
+pub(crate) mod program;
 mod psql;
 mod query;
 mod role;

@@ -67,6 +67,12 @@ fn head(plan: &PlanForm) -> String {
     } else {
         lines.push("it is done elsewhere, so it was not tried; nothing was changed".to_owned());
     }
+    lines.extend(plan.consequences.items.iter().map(|it| {
+        let rows = it.rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
+        format!("{}: {rows} of {} {}", it.impact, it.table, it.keys.join(", "))
+            .trim_end()
+            .to_owned()
+    }));
     lines.extend(plan.messages.iter().map(|said| format!("{}: {}", said.level, said.text)));
     lines.join("\n")
 }
@@ -87,6 +93,7 @@ pub(super) fn consequences(plan: &Plan) -> Vec<String> {
     let told = told.into_iter().filter(|(count, ..)| *count > 0);
     let mut told: Vec<_> =
         told.map(|(count, one, many)| by_count(u64::from(count), one, many) + &few).collect();
+    told.extend(plan.consequences.sentences());
     told.extend(plan.messages.iter().map(|message| message.text.clone()));
     told
 }
