@@ -22,6 +22,7 @@ impl From<RunError> for Problem {
             RunError::EmptySelection { dropped } => {
                 Self::new(Kind::NothingSelected, nothing(dropped))
             }
+            RunError::TooManyOpen { .. } => Self::new(Kind::Quota, text),
             RunError::TooMany => Self::new(Kind::TooMany, text),
             RunError::Filter(_) => body("/filter", "invalid-value"),
             RunError::Id(_) => body("/ids", "invalid-value"),
