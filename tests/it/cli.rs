@@ -1,5 +1,6 @@
 //! The command `gesta`, as a program that is run: what it prints, and how it ends.
 
+mod action;
 mod codes;
 mod demo;
 mod doctor;
