@@ -18,8 +18,8 @@ pub(super) struct ActionsArgs {
 }
 
 impl ActionsArgs {
-    /// The definitions of the file, where one is named, else of the program itself. NATS is what GESTA_NATS_URL says; it is
-    /// connected to in the background.
+    /// The definitions of the file, where one is named, else of the program itself. NATS is what `GESTA_NATS_URL` says; it
+    /// is connected to in the background.
     pub(super) async fn catalog(&self, session: &Session) -> anyhow::Result<Catalog> {
         let Some(path) = self.actions.as_ref().or(session.environment.actions.as_ref()) else {
             return Ok(session.catalog.clone());
