@@ -5,6 +5,8 @@
 //! and rows, never times.
 
 mod log;
+#[cfg(feature = "actions")]
+mod run;
 mod search;
 mod watch;
 
