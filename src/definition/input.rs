@@ -43,9 +43,11 @@ const MASK: &str = "***";
 /// let given = json!({ "address": "https://example.com", "token": "s3cret" });
 /// assert!(input.check(&given).is_ok());
 /// assert_eq!(input.masked(&given), json!({ "address": "https://example.com", "token": "***" }));
-/// # let text = "address: text, at most 200 characters; required. Where it goes.\n\
-/// #     token: text, secret; required. What the other side knows us by.";
-/// assert_eq!(input.in_words(), text);
+/// assert_eq!(
+///     input.in_words(),
+///     "address: text, at most 200 characters; required. Where it goes.\n\
+///      token: text, secret; required. What the other side knows us by."
+/// );
 /// ```
 #[derive(Clone)]
 pub struct Input(Arc<Parts>);
@@ -57,7 +59,8 @@ struct Parts {
 }
 
 impl Input {
-    /// The schema of a type. A struct takes no fields that it does not have, unless it says itself what becomes of them.
+    /// The schema of a type. The type itself takes no fields that it does not have, unless it says what becomes of them;
+    /// structs in it say so by `#[serde(deny_unknown_fields)]`.
     #[must_use]
     pub fn of<T: JsonSchema>() -> Self {
         let schema = schemars::schema_for!(T).to_value();
@@ -103,7 +106,7 @@ impl Input {
     /// An input, whether it fits or not, as it may be shown and recorded.
     #[must_use]
     pub fn masked(&self, input: &Value) -> Value {
-        masked(&Place::root(&self.0.schema), input)
+        masked(&Place::at(&self.0.schema, &self.0.schema), input)
     }
 
     /// What the input is, for people: a line for each field, those of objects in it indented.

@@ -25,6 +25,8 @@ pub struct TypeSpec {
     table: Option<(String, String)>,
     name_column: Option<String>,
     filters: Option<Vec<String>>,
+    /// Columns that a filter uses only where they are named.
+    hidden: Vec<String>,
     words: Vec<String>,
 }
 
@@ -39,14 +41,17 @@ impl TypeSpec {
             table: None,
             name_column: None,
             filters: None,
+            hidden: Vec::new(),
             words: Vec::new(),
         }
     }
 
-    /// The type of a model's objects, which are rows of its table.
+    /// The type of a model's objects, which are rows of its table. A filter may not use the columns that the model's rules
+    /// keep out of the log, or it could be asked for their values; unless [`TypeSpec::filters`] names them.
     #[must_use]
     pub fn model<M: Model>(kind: &str, singular: &str, plural: &str) -> Self {
-        Self::new(kind, singular, plural).table(M::TABLE, M::KEY)
+        let hidden = M::RULES.iter().map(|rule| rule.column().to_owned()).collect();
+        Self { hidden, ..Self::new(kind, singular, plural).table(M::TABLE, M::KEY) }
     }
 
     /// Its objects are rows of a table, written with its schema as in `newsroom.article`; the text of the key is the id.
@@ -61,7 +66,7 @@ impl TypeSpec {
         Self { name_column: Some(column.to_owned()), ..self }
     }
 
-    /// The columns that the filter of a selection may use; without it, all of them.
+    /// The columns that the filter of a selection may use; without it, all of the table that no rule of a model hides.
     #[must_use]
     pub fn filters(self, columns: &[&str]) -> Self {
         Self { filters: Some(columns.iter().map(|it| (*it).to_owned()).collect()), ..self }
@@ -104,10 +109,17 @@ impl TypeSpec {
         self.name_column.as_deref()
     }
 
-    /// The columns that a filter may use; nothing where it may use all.
+    /// The columns that a filter may use, where they are named.
     #[must_use]
     pub fn filter_columns(&self) -> Option<&[String]> {
         self.filters.as_deref()
+    }
+
+    /// Whether a filter may use a column, if the table has it.
+    #[must_use]
+    pub fn may_filter(&self, column: &str) -> bool {
+        let named = self.filters.as_ref().map(|named| named.iter().any(|it| it == column));
+        named.unwrap_or_else(|| !self.hidden.iter().any(|it| it == column))
     }
 
     /// The words of its permissions: `add`, `change`, `delete`, `view`, then its own.
@@ -120,5 +132,41 @@ impl TypeSpec {
     pub fn count(&self, count: u64) -> String {
         let name = if count == 1 { &self.singular } else { &self.plural };
         format!("{} {name}", grouped(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::hook::Rule;
+    use crate::resource::{Resource, ResourceRef};
+
+    #[derive(Serialize, Deserialize)]
+    struct Person {
+        id: String,
+    }
+
+    impl Resource for Person {
+        fn resource(&self) -> ResourceRef {
+            ResourceRef::new("person", self.id.as_str()).expect("an id")
+        }
+    }
+
+    impl Model for Person {
+        const TABLE: &'static str = "newsroom.person";
+        const KEY: &'static str = "id";
+        const RULES: &'static [Rule] = &[Rule::Mask("password"), Rule::Hash("email")];
+    }
+
+    #[test]
+    fn filter_does_not_ask_for_what_the_log_does_not_tell() {
+        let person = TypeSpec::model::<Person>("person", "person", "people");
+        assert_eq!(person.table_and_key(), Some(("newsroom.person", "id")));
+        assert!(person.may_filter("name"));
+        assert!(!person.may_filter("password") && !person.may_filter("email"));
+        let person = person.filters(&["email"]);
+        assert!(person.may_filter("email") && !person.may_filter("name"));
     }
 }

@@ -61,7 +61,7 @@ fn join(path: &str, key: &str) -> String {
     format!("{party}.{key}")
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
 

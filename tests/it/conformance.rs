@@ -93,6 +93,8 @@ mod follows;
 mod http;
 mod streams;
 
+use crate::support::cases::{self, Case};
+
 const SOURCES: [&str; 4] = [
     include_str!("conformance/engine.rs"),
     include_str!("conformance/follows.rs"),
@@ -100,74 +102,31 @@ const SOURCES: [&str; 4] = [
     include_str!("conformance/streams.rs"),
 ];
 
-/// The doc comments and names of all tests of these cases.
-fn tests() -> impl Iterator<Item = (Vec<usize>, &'static str)> {
-    let blocks = SOURCES.into_iter().flat_map(|source| source.split("\n\n"));
-    blocks.filter_map(|block| {
-        let name = block.split_once("test]\n")?.1.split_once("fn ")?.1.split_once('(')?.0;
-        let doc = block.lines().find_map(|line| line.strip_prefix("/// Case"))?;
-        Some((numbers(doc), name))
-    })
-}
-
-/// `s 30 to 33 and, without its endpoint, 53.`
-fn numbers(doc: &str) -> Vec<usize> {
-    let mut numbers: Vec<usize> = Vec::new();
-    let mut range = false;
-    for word in doc.split([' ', ',', '.', ':']) {
-        match word.parse() {
-            Ok(last) if range => numbers.extend(numbers.last().expect("a first") + 1..=last),
-            Ok(number) => numbers.push(number),
-            Err(_) => {}
-        }
-        range = word == "to";
-    }
-    numbers
-}
-
-/// The table above: number, kind, and the tests that it names.
-fn table() -> Vec<(usize, &'static str, Vec<&'static str>)> {
-    let lines = include_str!("conformance.rs").lines();
-    let rows = lines.filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
-    let row = |row: &'static str| {
-        let mut cells = row.splitn(3, " | ");
-        let number = cells.next()?.parse().ok()?;
-        let (kind, text) = (cells.next()?, cells.next()?);
-        let waits = ["HTTP: ", "pages: ", "Django: "].iter().any(|reason| text.contains(reason));
-        let named: Vec<_> = text.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty() || waits, "case {number} has neither a test nor a reason");
-        Some((number, kind, named))
-    };
-    rows.filter_map(row).collect()
+fn table() -> Vec<Case> {
+    cases::table(include_str!("conformance.rs"))
 }
 
 #[test]
 fn every_case_has_a_test_or_a_reason() {
     let table = table();
-    let numbers: Vec<_> = table.iter().map(|(number, ..)| *number).collect();
+    let numbers: Vec<_> = table.iter().map(|case| case.number).collect();
     assert_eq!(numbers, (1..=80).collect::<Vec<_>>());
-    let of = |kind: &str| table.iter().filter(|row| row.1 == kind).count();
+    let of = |kind: &str| table.iter().filter(|case| case.kind == kind).count();
     assert_eq!((of("K"), of("D"), of("N")), (66, 2, 12));
+    let waits =
+        |case: &Case| ["HTTP: ", "pages: ", "Django: "].iter().any(|it| case.text.contains(it));
+    let bare = table.iter().filter(|case| case.named().is_empty() && !waits(case));
+    assert_eq!(bare.map(|case| case.number).collect::<Vec<_>>(), [0; 0]);
 }
 
 #[test]
 fn every_case_that_holds_says_where_it_is_over_http() {
-    let lines = include_str!("conformance.rs").lines().filter(|line| line.starts_with("//! | "));
-    let silent: Vec<_> =
-        lines.filter(|line| line.contains(" | K | ") && !line.contains("HTTP: ")).collect();
-    assert!(silent.is_empty(), "{silent:#?}");
+    let table = table();
+    let silent = table.iter().filter(|case| case.kind == "K" && !case.text.contains("HTTP: "));
+    assert_eq!(silent.map(|case| case.number).collect::<Vec<_>>(), [0; 0]);
 }
 
 #[test]
 fn table_and_tests_name_each_other() {
-    let pairs = |mut pairs: Vec<(usize, &'static str)>| {
-        pairs.sort_unstable();
-        pairs
-    };
-    let told = table()
-        .into_iter()
-        .flat_map(|(number, _, named)| named.into_iter().map(move |n| (number, n)));
-    let made =
-        tests().flat_map(|(numbers, name)| numbers.into_iter().map(move |number| (number, name)));
-    assert_eq!(pairs(told.collect()), pairs(made.collect()));
+    cases::assert_named(&table(), &SOURCES);
 }

@@ -32,6 +32,8 @@ mod plans;
 
 mod log;
 mod live;
+#[cfg(feature = "actions")]
+mod bulk;
 #[cfg(feature = "nats")]
 mod broker;
 #[cfg(feature = "nats")]

@@ -11,9 +11,9 @@ pub(super) struct Place<'s> {
 }
 
 impl<'s> Place<'s> {
-    /// The whole input.
-    pub(super) fn root(root: &'s Value) -> Self {
-        Self::of(root, vec![root])
+    /// The place that a part of a schema speaks of; all of it speaks of the whole input.
+    pub(super) fn at(root: &'s Value, schema: &'s Value) -> Self {
+        Self::of(root, vec![schema])
     }
 
     /// These schemas, and all that they refer to and are made of.

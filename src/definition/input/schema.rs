@@ -26,7 +26,7 @@ pub(super) fn closed(mut schema: Value) -> Value {
 /// What checks inputs; or why the schema is none.
 ///
 /// Patterns take time in proportion to the input, whatever it is, so they know no look-around and no back references.
-/// Nothing is fetched.
+/// Nothing is fetched. A format is asked for too, so that a date that is none is told as such.
 pub(super) fn compiled(schema: &Value) -> Result<Validator, String> {
     if let Some(dialect) = schema.get("$schema").filter(|dialect| **dialect != *DRAFT) {
         let given = quote(dialect.as_str().unwrap_or_default());
@@ -38,9 +38,12 @@ pub(super) fn compiled(schema: &Value) -> Result<Validator, String> {
     let options = jsonschema::options()
         .with_draft(Draft::Draft202012)
         .offline()
+        .should_validate_formats(true)
         .with_pattern_options(PatternOptions::regex());
     options.build(schema).map_err(|error| {
-        format!("not a JSON schema: {error} (at {})", quote(error.instance_path().as_str()))
+        let place = Some(error.instance_path().as_str()).filter(|place| !place.is_empty());
+        let place = place.map(|place| format!("at {}: ", quote(place))).unwrap_or_default();
+        format!("not a JSON schema: {place}{error}")
     })
 }
 

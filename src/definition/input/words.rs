@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::place::follow;
+use super::place::{Place, follow};
 use crate::error::visible;
 
 /// How deep objects in objects and lists in lists are told. Schemas may refer to themselves.
@@ -15,7 +15,7 @@ const HOPS_MAX: usize = 16;
 /// What the input is: a line for each field.
 pub(super) fn of(root: &Value) -> String {
     let mut text = String::new();
-    fields(&mut text, root, root, 0);
+    fields(&mut text, root, root, &mut Vec::new());
     if text.is_empty() {
         let schema = resolved(root, root);
         return if schema["type"] == "object" { "nothing".into() } else { kind(root, schema, 0) };
@@ -24,31 +24,36 @@ pub(super) fn of(root: &Value) -> String {
     text
 }
 
-/// The fields of an object, each with those of the objects in it below it.
-fn fields(text: &mut String, root: &Value, schema: &Value, depth: usize) {
-    let schema = resolved(root, schema);
+/// The fields of an object, each with those of the objects in it below it. Objects in themselves are told once.
+fn fields<'s>(text: &mut String, root: &'s Value, schema: &'s Value, open: &mut Vec<&'s Value>) {
+    let schema = innermost(root, schema);
+    if open.len() > DEPTH_MAX || open.iter().any(|outer| std::ptr::eq(*outer, schema)) {
+        return;
+    }
+    let indent = " ".repeat(2 * open.len());
+    open.push(schema);
     let also = schema["allOf"].as_array().into_iter().flatten();
     for part in std::iter::once(schema).chain(also.map(|part| resolved(root, part))) {
         let required = part["required"].as_array();
         for (name, field) in part["properties"].as_object().into_iter().flatten() {
             let is_required = required.is_some_and(|all| all.iter().any(|it| it == name));
             let need = if is_required { "; required" } else { "" };
-            let indent = " ".repeat(2 * depth);
             let (kind, more) = (kind(root, field, 0), remarks(root, field));
             let _ = writeln!(text, "{indent}{}: {kind}{need}{more}", visible(name));
-            if depth < DEPTH_MAX {
-                fields(text, root, innermost(root, field), depth + 1);
-            }
+            fields(text, root, field, open);
         }
     }
+    open.pop();
 }
 
 /// What a field takes where nothing is given, and what it is for.
 fn remarks(root: &Value, field: &Value) -> String {
     let told = |keyword| field.get(keyword).or_else(|| resolved(root, field).get(keyword));
     let mut text = match told("default").filter(|default| !default.is_null()) {
-        Some(default) => format!("; {} where it is not given", visible(&default.to_string())),
-        None => String::new(),
+        Some(default) if !Place::at(root, field).is_secret() => {
+            format!("; {} where it is not given", visible(&default.to_string()))
+        }
+        _ => String::new(),
     };
     if let Some(about) = told("description").and_then(Value::as_str) {
         let _ = write!(text, ". {}", visible(&about.replace('\n', " ")));
@@ -58,19 +63,18 @@ fn remarks(root: &Value, field: &Value) -> String {
 
 /// What a schema takes.
 fn kind(root: &Value, schema: &Value, depth: usize) -> String {
-    let (own, schema) = (schema, resolved(root, schema));
-    let mut text = match choices(schema) {
+    let end = resolved(root, schema);
+    let text = match choices(end) {
         Some(choices) if depth < DEPTH_MAX => {
             let all = choices.into_iter().filter(|choice| choice["type"] != "null");
             let all: Vec<_> = all.map(|choice| kind(root, choice, depth + 1)).collect();
             all.join(" or ")
         }
-        _ => plain(root, schema, depth),
+        _ => plain(root, end, depth),
     };
-    if own["writeOnly"] == true || schema["writeOnly"] == true {
-        text.push_str(", secret");
-    }
-    text
+    let place = Place::at(root, schema);
+    let is_secret = place.is_secret() || place.element(0).is_secret();
+    if is_secret && depth == 0 { format!("{text}, secret") } else { text }
 }
 
 /// What a schema takes that is no choice.
@@ -153,7 +157,7 @@ fn resolved<'s>(root: &'s Value, mut schema: &'s Value) -> &'s Value {
     schema
 }
 
-/// The elements of a list, and what they are lists of; the schema itself where it is none of a list.
+/// What a list is a list of, and that if it is a list again; the schema itself where it is none of a list.
 fn innermost<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     let mut schema = resolved(root, schema);
     for _ in 0..HOPS_MAX {

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod cases;
 mod check;
 mod cluster;
 mod database;

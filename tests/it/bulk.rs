@@ -1,0 +1,113 @@
+//! What people who know the actions of Django's admin expect of actions on selected objects: 68 cases. K: holds for us as
+//! it is; D: we differ on purpose, and our rule is asserted; N: belongs to Python or HTML; W: waits, and for what.
+//!
+//! | case | kind | test, or why there is none |
+//! |---|---|---|
+//! | 1 | D | `definition_is_the_types_own_or_a_site_wide_one_by_its_name`, `name_of_nothing_is_refused_with_those_that_there_are` |
+//! | 2 | K | `name_is_unique_in_its_type`, `label_that_was_not_given_is_the_name_in_words` |
+//! | 3 | K | `label_of_lists_is_the_label_of_one_unless_it_is_given` |
+//! | 4 | K | `labels_have_the_types_names_in_them`, `placeholder_that_does_not_exist_is_refused` |
+//! | 5 | K | `definition_is_offered_at_the_places_that_it_names` |
+//! | 6 | K | `definition_of_which_only_name_and_operation_are_said_is_offered_in_lists_to_all` |
+//! | 7 | K | `offer_tells_all_that_documents_need` |
+//! | 8 | W | built-ins: the server starts with delete and export, a library with nothing |
+//! | 9 | K | `site_wide_definition_is_offered_for_every_type` |
+//! | 10 | K | `disabled_definition_is_offered_nowhere`, `name_of_nothing_is_refused_with_those_that_there_are` |
+//! | 11 | K | `type_enables_again_what_is_disabled` |
+//! | 12 | K | `disabled_definition_is_still_known_by_its_name` |
+//! | 13 | K | `definition_of_a_type_takes_the_place_of_a_site_wide_one` |
+//! | 14 | K | `site_wide_definitions_come_first_then_the_types_own_as_they_were_listed` |
+//! | 15 | K | `nothing_can_be_run_on_a_type_that_wants_none` |
+//! | 16 | K | `program_filters_what_is_offered_for_each_request` |
+//! | 17 | K | `any_of_the_permissions_allows` |
+//! | 18 | K | `every_type_has_four_words_and_those_that_it_adds` |
+//! | 19 | K | `lists_and_runs_go_by_one_rule` |
+//! | 20 | W | runs: an operation says of each object whether it is denied, and the others are done |
+//! | 21 | K | `definition_without_permissions_is_offered_to_those_who_may_only_view` |
+//! | 22 | W | runs: an operation says of each object whether it is denied |
+//! | 23 | W | selections: ids as they are |
+//! | 24 | W | selections: all that match a filter, and ids outside of it dropped |
+//! | 25 | W | selections: nothing selected |
+//! | 26 | W | selections: ids of nothing |
+//! | 27 | N | pages: several action bars on a page |
+//! | 28 | N | pages: an edit of the list beside an action |
+//! | 29 | W | HTTP: what an action answers |
+//! | 30 | W | HTTP: what is answered where nothing was run |
+//! | 31 | W | built-ins: an export is streamed |
+//! | 32 | W | runs: one transaction a piece or a run, always recorded |
+//! | 33 | W | HTTP: who may send a run, and by which method |
+//! | 34 | N | pages: popups, and lists without a bar |
+//! | 35 | K | `message_has_one_of_five_levels` |
+//! | 36 | N | pages: a message is shown once; ours stay with the run |
+//! | 37 | K | `text_goes_by_the_count` |
+//! | 38 | W | built-ins: delete, its permission and label |
+//! | 39 | W | built-ins: delete, what goes with it |
+//! | 40 | W | built-ins: delete, what a type says of it |
+//! | 41 | W | built-ins: delete, types that somebody may not delete |
+//! | 42 | W | built-ins: delete, what forbids it |
+//! | 43 | W | built-ins: delete, the log and the message |
+//! | 44 | W | built-ins: delete, one INSERT |
+//! | 45 | W | built-ins: delete, hooks |
+//! | 46 | W | built-ins: delete, how many are shown |
+//! | 47 | N | pages: templates |
+//! | 48 | W | built-ins: delete, not at a single object |
+//! | 49 | W | HTTP: a single object |
+//! | 50 | W | HTTP: another selection at a single object |
+//! | 51 | N | pages: a form that is saved beside an action |
+//! | 52 | N | pages: where one is afterwards |
+//! | 53 | N | pages: where the bar is |
+//! | 54 | N | pages: the counter |
+//! | 55 | N | pages: checkboxes |
+//! | 56 | N | pages: selecting all |
+//! | 57 | N | pages: ranges |
+//! | 58 | N | pages: warnings |
+//! | 59 | K | `input_is_told_checked_and_masked` |
+//! | 60 | W | log: what an entry has |
+//! | 61 | W | log: entries of many objects in one statement |
+//! | 62 | W | log: entries by kind |
+//! | 63 | W | log: what changed |
+//! | 64 | W | log: an entry as a sentence |
+//! | 65 | W | log: an object's history |
+//! | 66 | W | log: nothing changes an entry |
+//! | 67 | K | `permission_that_nobody_can_be_given_is_refused` |
+//! | 68 | K | `name_is_unique_in_its_type` |
+
+mod definitions;
+mod fixture;
+mod inputs;
+mod registry;
+mod rights;
+
+use crate::support::cases::{self, Case};
+
+const SOURCES: [&str; 4] = [
+    include_str!("bulk/definitions.rs"),
+    include_str!("bulk/inputs.rs"),
+    include_str!("bulk/registry.rs"),
+    include_str!("bulk/rights.rs"),
+];
+
+fn table() -> Vec<Case> {
+    cases::table(include_str!("bulk.rs"))
+}
+
+#[test]
+fn every_case_has_a_test_or_a_reason() {
+    let table = table();
+    let numbers: Vec<_> = table.iter().map(|case| case.number).collect();
+    assert_eq!(numbers, (1..=68).collect::<Vec<_>>());
+    for case in table {
+        let is_tested = !case.named().is_empty();
+        let has_reason = case.text.split_once(": ").is_some_and(|(_, reason)| !reason.is_empty());
+        match case.kind {
+            "K" | "D" => assert!(is_tested, "case {}", case.number),
+            "N" | "W" => assert!(!is_tested && has_reason, "case {}", case.number),
+            kind => panic!("case {} is {kind}", case.number),
+        }
+    }
+}
+
+#[test]
+fn table_and_tests_name_each_other() {
+    cases::assert_named(&table(), &SOURCES);
+}
