@@ -1626,6 +1626,8 @@ CREATE UNIQUE INDEX run_token_idx ON gesta.run USING btree (tenant, token_id) WH
 
 CREATE INDEX selection_expiry_idx ON gesta.selection USING btree (expires_at);
 
+CREATE INDEX selection_maker_idx ON gesta.selection USING btree (tenant, maker_type, maker_id, expires_at);
+
 CREATE TRIGGER action_append_only BEFORE DELETE OR UPDATE ON gesta.action FOR EACH ROW EXECUTE FUNCTION gesta.refuse_change();
 
 ALTER TABLE gesta.action ENABLE ALWAYS TRIGGER action_append_only;

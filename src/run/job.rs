@@ -116,16 +116,15 @@ impl<'r> Task<'r> {
         let (tenant, len) = (self.job.tenant.as_str(), i64::try_from(len).unwrap_or(i64::MAX));
         let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
             [&tenant, &self.job.id, &self.selection, &behind, &len];
-        const WHAT: &str = "read the objects";
-        let statement = tx.prepare_cached(PENDING).await.map_err(database(WHAT))?;
+        let statement = tx.prepare_cached(PENDING).await.map_err(database("read the objects"))?;
         let (before, rows, after) = join3(
             tx.batch_execute(BY_INDEX),
             tx.query(&statement, &params),
             tx.batch_execute(AS_EVER),
         )
         .await;
-        before.and(after).map_err(database(WHAT))?;
-        let rows = rows.map_err(database(WHAT))?;
+        before.and(after).map_err(database("read the objects"))?;
+        let rows = rows.map_err(database("read the objects"))?;
         rows.iter().map(|row| item(&self.kind, row)).collect()
     }
 
