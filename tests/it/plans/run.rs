@@ -49,7 +49,7 @@ async fn pieces_of_a_run_cost_the_same_wherever_they_are() {
     let select = || runs.select(&asker, &article, Which::Rows(Filter::all()), None);
     let (selected, plans) = db.plans(select()).await;
     for plan in of(&plans, "run::freeze::rows") {
-        assert_eq!(plan.sorted_rows(), 0.0, "the order is that of the key's index\n{plan}");
+        assert_eq!(plan.sorts(), 0, "the order is that of the key's index\n{plan}");
     }
     let selection = selected.expect("selected").id;
     let (started, plans) =
