@@ -67,17 +67,13 @@ impl Engine {
 
 impl By {
     async fn asker(&self, database: &Database, session: &Session) -> anyhow::Result<Asker> {
-        let (context, rights) = match &self.actor {
-            Some(actor) => {
-                let roles = Roles::new(&database.store);
-                let rights = roles.rights(&session.tenant, actor, &[]).await?;
-                (Context::new(actor), rights)
-            }
-            None => {
-                let client = database.store.client().await?;
-                let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
-                (Context::system(row.get("role"))?, Rights::all())
-            }
+        let (context, rights) = if let Some(actor) = &self.actor {
+            let roles = Roles::new(&database.store);
+            (Context::new(actor), roles.rights(&session.tenant, actor, &[]).await?)
+        } else {
+            let client = database.store.client().await?;
+            let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
+            (Context::system(row.get("role"))?, Rights::all())
         };
         Ok(Asker { context: context.tenant(session.tenant.clone()), rights })
     }

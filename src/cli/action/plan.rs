@@ -38,16 +38,12 @@ fn row(item: &crate::server::PlannedForm) -> Vec<String> {
     let object = format!("{}:{}", text(&item.object["type"]), text(&item.object["id"]));
     let named = item.object["name"].as_str().filter(|name| !name.is_empty());
     let object = named.map_or_else(|| object.clone(), |name| format!("{name} ({object})"));
-    let what = match &item.note {
-        Some(note) => note.clone(),
-        None => {
-            let actions = item.actions.iter().map(|action| match &action.changes {
-                Some(changes) => format!("{} {}", action.verb, changes.get()),
-                None => action.verb.clone(),
-            });
-            actions.collect::<Vec<_>>().join(", ")
-        }
+    let told = |action: &crate::server::PlannedActionForm| match &action.changes {
+        Some(changes) => format!("{} {}", action.verb, changes.get()),
+        None => action.verb.clone(),
     };
+    let actions = || item.actions.iter().map(told).collect::<Vec<_>>().join(", ");
+    let what = item.note.clone().unwrap_or_else(actions);
     vec![object, item.outcome.to_owned(), what]
 }
 

@@ -12,7 +12,8 @@ use crate::support::{TestDb, database, page, resource};
 #[test]
 #[ignore = "run by other tests, as the program"]
 fn program() {
-    let args = std::env::var("GESTA_TEST_ARGS").expect("arguments");
+    let args = std::env::var_os("GESTA_TEST_ARGS").expect("arguments");
+    let args = args.into_string().expect("UTF-8");
     let args: Vec<String> = serde_json::from_str(&args).expect("a JSON array");
     println!("\n{}", super::program::BEGIN);
     let code = gesta::cli::main_with(catalog(), args);

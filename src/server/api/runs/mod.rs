@@ -30,4 +30,4 @@ mod wrong;
 #[cfg(feature = "cli")]
 pub(crate) use form::{ItemForm, RunForm};
 #[cfg(feature = "cli")]
-pub(crate) use plan_form::{PlanForm, PlannedForm};
+pub(crate) use plan_form::{PlanForm, PlannedActionForm, PlannedForm};
