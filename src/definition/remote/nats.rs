@@ -25,7 +25,7 @@ use super::super::effect::{Order, Remote, Reporter};
 use super::super::level::Level;
 use super::super::piece::{Fate, Fault, Item, Message};
 use super::body::body;
-use crate::error::quote;
+use crate::error::{chain, quote};
 
 /// Orders of one run that are out: as many workers share it at a time.
 const AT_ONCE: usize = 8;
@@ -112,9 +112,14 @@ impl Work {
                 give().await?;
                 continue;
             }
-            match self.take(&report, &mine, reporter).await? {
-                Some(settled) => open.retain(|place| !settled.contains(place)),
-                None => return Ok(false),
+            match self.take(&report, &mine, reporter).await {
+                Ok(Some(settled)) => open.retain(|place| !settled.contains(place)),
+                Ok(None) => return Ok(false),
+                // The worker gets no answer, and what is pending is asked for again.
+                Err(fault) => {
+                    tracing::warn!(run = %order.run, error = %chain(&fault), "a report was not stored");
+                    return Ok(true);
+                }
             }
         }
         Ok(true)
