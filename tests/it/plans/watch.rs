@@ -166,14 +166,8 @@ impl Plans {
         let Some((_, json)) = message.split_once("plan:\n") else { return };
         let value: Value = serde_json::from_str(json).expect("auto_explain writes JSON");
         let text = value["Query Text"].as_str().unwrap_or_default();
-        let ours = [
-            "-- stream::",
-            "-- search::",
-            "-- store::",
-            "-- log::tick::",
-            "-- role::",
-            "-- run::",
-        ];
+        let ours =
+            ["-- stream::", "-- search::", "-- store::", "-- log::tick::", "-- role::", "-- run::"];
         if ours.iter().any(|prefix| text.starts_with(prefix)) && !text.contains("::scope\n") {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Plan(value));
         }
