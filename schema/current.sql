@@ -1211,6 +1211,65 @@ COMMENT ON COLUMN gesta.relay.sequence IS 'The number of the stream''s last mess
 
 COMMENT ON COLUMN gesta.relay.saved_at IS 'When the position was noted, by the database''s clock.';
 
+CREATE TABLE gesta.role (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    permissions text[] NOT NULL COLLATE pg_catalog."C",
+    about text,
+    changed_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    changed_by text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT role_about_length CHECK (((octet_length(about) >= 1) AND (octet_length(about) <= 1024))),
+    CONSTRAINT role_name_free CHECK ((name <> 'administrator'::text)),
+    CONSTRAINT role_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT role_permissions_length CHECK ((cardinality(permissions) <= 100)),
+    CONSTRAINT role_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+);
+
+ALTER TABLE gesta.role OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.role IS 'One row is one role. Rows go when it is removed, and its members before them.';
+
+COMMENT ON COLUMN gesta.role.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.role.name IS 'What it is called, 1 to 255 bytes without commas; a proxy''s group of this name has it. Set when it is made.';
+
+COMMENT ON COLUMN gesta.role.permissions IS 'What its members may, each TYPE.WORD, TYPE.* or *, up to 100. May be changed.';
+
+COMMENT ON COLUMN gesta.role.about IS 'What it is for, 1 to 1,024 bytes; may be null. May be changed.';
+
+COMMENT ON COLUMN gesta.role.changed_at IS 'When it was made or last changed, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.role.changed_by IS 'Who did that, as TYPE:ID.';
+
+CREATE TABLE gesta.role_member (
+    tenant text NOT NULL COLLATE pg_catalog."C",
+    role text NOT NULL COLLATE pg_catalog."C",
+    member_type text NOT NULL COLLATE pg_catalog."C",
+    member_id text NOT NULL COLLATE pg_catalog."C",
+    added_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    added_by text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT role_member_member_id_length CHECK (((octet_length(member_id) >= 1) AND (octet_length(member_id) <= 2048))),
+    CONSTRAINT role_member_member_type_shape CHECK ((((octet_length(member_type) >= 1) AND (octet_length(member_type) <= 63)) AND (strpos(member_type, ':'::text) = 0))),
+    CONSTRAINT role_member_role_length CHECK (((octet_length(role) >= 1) AND (octet_length(role) <= 255))),
+    CONSTRAINT role_member_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+);
+
+ALTER TABLE gesta.role_member OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.role_member IS 'One row is one membership: somebody has a role. Rows go when it ends.';
+
+COMMENT ON COLUMN gesta.role_member.tenant IS 'Isolation unit, as in gesta.action.';
+
+COMMENT ON COLUMN gesta.role_member.role IS 'The name of the role: one of gesta.role, or `administrator`.';
+
+COMMENT ON COLUMN gesta.role_member.member_type IS 'Type of who has it.';
+
+COMMENT ON COLUMN gesta.role_member.member_id IS 'Id of who has it.';
+
+COMMENT ON COLUMN gesta.role_member.added_at IS 'Since when, by the database''s clock.';
+
+COMMENT ON COLUMN gesta.role_member.added_by IS 'Who made them a member, as TYPE:ID.';
+
 CREATE TABLE gesta.run (
     tenant text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -1424,64 +1483,6 @@ COMMENT ON COLUMN gesta.run_message.level IS 'How much it matters: debug, info, 
 COMMENT ON COLUMN gesta.run_message.content IS 'The text, for people, up to 4,096 bytes.';
 
 COMMENT ON COLUMN gesta.run_message.told_at IS 'When, by the database''s clock.';
-CREATE TABLE gesta.role (
-    tenant text NOT NULL COLLATE pg_catalog."C",
-    name text NOT NULL COLLATE pg_catalog."C",
-    permissions text[] NOT NULL COLLATE pg_catalog."C",
-    about text,
-    changed_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
-    changed_by text NOT NULL COLLATE pg_catalog."C",
-    CONSTRAINT role_about_length CHECK (((octet_length(about) >= 1) AND (octet_length(about) <= 1024))),
-    CONSTRAINT role_name_free CHECK ((name <> 'administrator'::text)),
-    CONSTRAINT role_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
-    CONSTRAINT role_permissions_length CHECK ((cardinality(permissions) <= 100)),
-    CONSTRAINT role_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
-);
-
-ALTER TABLE gesta.role OWNER TO gesta_owner;
-
-COMMENT ON TABLE gesta.role IS 'One row is one role. Rows go when it is removed, and its members before them.';
-
-COMMENT ON COLUMN gesta.role.tenant IS 'Isolation unit, as in gesta.action.';
-
-COMMENT ON COLUMN gesta.role.name IS 'What it is called, 1 to 255 bytes without commas; a proxy''s group of this name has it. Set when it is made.';
-
-COMMENT ON COLUMN gesta.role.permissions IS 'What its members may, each TYPE.WORD, TYPE.* or *, up to 100. May be changed.';
-
-COMMENT ON COLUMN gesta.role.about IS 'What it is for, 1 to 1,024 bytes; may be null. May be changed.';
-
-COMMENT ON COLUMN gesta.role.changed_at IS 'When it was made or last changed, by the database''s clock.';
-
-COMMENT ON COLUMN gesta.role.changed_by IS 'Who did that, as TYPE:ID.';
-
-CREATE TABLE gesta.role_member (
-    tenant text NOT NULL COLLATE pg_catalog."C",
-    role text NOT NULL COLLATE pg_catalog."C",
-    member_type text NOT NULL COLLATE pg_catalog."C",
-    member_id text NOT NULL COLLATE pg_catalog."C",
-    added_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
-    added_by text NOT NULL COLLATE pg_catalog."C",
-    CONSTRAINT role_member_member_id_length CHECK (((octet_length(member_id) >= 1) AND (octet_length(member_id) <= 2048))),
-    CONSTRAINT role_member_member_type_shape CHECK ((((octet_length(member_type) >= 1) AND (octet_length(member_type) <= 63)) AND (strpos(member_type, ':'::text) = 0))),
-    CONSTRAINT role_member_role_length CHECK (((octet_length(role) >= 1) AND (octet_length(role) <= 255))),
-    CONSTRAINT role_member_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
-);
-
-ALTER TABLE gesta.role_member OWNER TO gesta_owner;
-
-COMMENT ON TABLE gesta.role_member IS 'One row is one membership: somebody has a role. Rows go when it ends.';
-
-COMMENT ON COLUMN gesta.role_member.tenant IS 'Isolation unit, as in gesta.action.';
-
-COMMENT ON COLUMN gesta.role_member.role IS 'The name of the role: one of gesta.role, or `administrator`.';
-
-COMMENT ON COLUMN gesta.role_member.member_type IS 'Type of who has it.';
-
-COMMENT ON COLUMN gesta.role_member.member_id IS 'Id of who has it.';
-
-COMMENT ON COLUMN gesta.role_member.added_at IS 'Since when, by the database''s clock.';
-
-COMMENT ON COLUMN gesta.role_member.added_by IS 'Who made them a member, as TYPE:ID.';
 
 CREATE TABLE gesta.secret (
     name text NOT NULL COLLATE pg_catalog."C",
@@ -1616,6 +1617,12 @@ ALTER TABLE ONLY gesta.parked
 ALTER TABLE ONLY gesta.relay
     ADD CONSTRAINT relay_pkey PRIMARY KEY (stream);
 
+ALTER TABLE ONLY gesta.role_member
+    ADD CONSTRAINT role_member_pkey PRIMARY KEY (tenant, role, member_type, member_id);
+
+ALTER TABLE ONLY gesta.role
+    ADD CONSTRAINT role_pkey PRIMARY KEY (tenant, name);
+
 ALTER TABLE ONLY gesta.run_archive
     ADD CONSTRAINT run_archive_pkey PRIMARY KEY (tenant, run, part);
 
@@ -1627,11 +1634,6 @@ ALTER TABLE ONLY gesta.run_message
 
 ALTER TABLE ONLY gesta.run
     ADD CONSTRAINT run_pkey PRIMARY KEY (tenant, id);
-ALTER TABLE ONLY gesta.role_member
-    ADD CONSTRAINT role_member_pkey PRIMARY KEY (tenant, role, member_type, member_id);
-
-ALTER TABLE ONLY gesta.role
-    ADD CONSTRAINT role_pkey PRIMARY KEY (tenant, name);
 
 ALTER TABLE ONLY gesta.secret
     ADD CONSTRAINT secret_pkey PRIMARY KEY (name);
@@ -1673,6 +1675,8 @@ CREATE INDEX key_tenant_idx ON gesta.key USING btree (tenant, created_at);
 
 CREATE INDEX parked_stream_idx ON gesta.parked USING btree (stream, since);
 
+CREATE INDEX role_member_of_idx ON gesta.role_member USING btree (tenant, member_type, member_id, role);
+
 CREATE INDEX run_ended_idx ON gesta.run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 
 CREATE UNIQUE INDEX run_idempotency_idx ON gesta.run USING btree (tenant, actor_type, actor_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
@@ -1688,7 +1692,8 @@ CREATE INDEX run_selection_idx ON gesta.run USING btree (tenant, selection) WHER
 CREATE UNIQUE INDEX run_token_idx ON gesta.run USING btree (tenant, token_id) WHERE (token_id IS NOT NULL);
 
 CREATE INDEX selection_expiry_idx ON gesta.selection USING btree (expires_at);
-CREATE INDEX role_member_of_idx ON gesta.role_member USING btree (tenant, member_type, member_id, role);
+
+CREATE INDEX selection_maker_idx ON gesta.selection USING btree (tenant, maker_type, maker_id, expires_at);
 
 CREATE TRIGGER action_append_only BEFORE DELETE OR UPDATE ON gesta.action FOR EACH ROW EXECUTE FUNCTION gesta.refuse_change();
 
@@ -1730,6 +1735,18 @@ ALTER TABLE gesta.parked ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY parked_for_auditor ON gesta.parked TO gesta_auditor USING (true) WITH CHECK (true);
 
+ALTER TABLE gesta.role ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY role_for_auditor ON gesta.role FOR SELECT TO gesta_auditor USING (true);
+
+ALTER TABLE gesta.role_member ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY role_member_for_auditor ON gesta.role_member FOR SELECT TO gesta_auditor USING (true);
+
+CREATE POLICY role_member_of_tenant ON gesta.role_member TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
+CREATE POLICY role_of_tenant ON gesta.role TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
+
 ALTER TABLE gesta.run ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE gesta.run_archive ENABLE ROW LEVEL SECURITY;
@@ -1765,17 +1782,6 @@ ALTER TABLE gesta.selection ENABLE ROW LEVEL SECURITY;
 CREATE POLICY selection_for_auditor ON gesta.selection FOR SELECT TO gesta_auditor USING (true);
 
 CREATE POLICY selection_of_tenant ON gesta.selection TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
-ALTER TABLE gesta.role ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY role_for_auditor ON gesta.role FOR SELECT TO gesta_auditor USING (true);
-
-ALTER TABLE gesta.role_member ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY role_member_for_auditor ON gesta.role_member FOR SELECT TO gesta_auditor USING (true);
-
-CREATE POLICY role_member_of_tenant ON gesta.role_member TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
-
-CREATE POLICY role_of_tenant ON gesta.role TO gesta_app USING ((tenant = current_setting('gesta.tenant'::text, true))) WITH CHECK ((tenant = current_setting('gesta.tenant'::text, true)));
 
 ALTER TABLE gesta.visibility ENABLE ROW LEVEL SECURITY;
 
@@ -2024,6 +2030,34 @@ GRANT SELECT ON TABLE gesta.parked TO gesta_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE gesta.relay TO gesta_relay;
 GRANT SELECT ON TABLE gesta.relay TO gesta_auditor;
 
+GRANT SELECT,DELETE ON TABLE gesta.role TO gesta_app;
+GRANT SELECT ON TABLE gesta.role TO gesta_auditor;
+
+GRANT INSERT(tenant) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(name) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(permissions),UPDATE(permissions) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(about),UPDATE(about) ON TABLE gesta.role TO gesta_app;
+
+GRANT UPDATE(changed_at) ON TABLE gesta.role TO gesta_app;
+
+GRANT INSERT(changed_by),UPDATE(changed_by) ON TABLE gesta.role TO gesta_app;
+
+GRANT SELECT,DELETE ON TABLE gesta.role_member TO gesta_app;
+GRANT SELECT ON TABLE gesta.role_member TO gesta_auditor;
+
+GRANT INSERT(tenant) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(role) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(member_type) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(member_id) ON TABLE gesta.role_member TO gesta_app;
+
+GRANT INSERT(added_by) ON TABLE gesta.role_member TO gesta_app;
+
 GRANT SELECT,INSERT ON TABLE gesta.run TO gesta_app;
 
 GRANT SELECT(tenant) ON TABLE gesta.run TO gesta_auditor;
@@ -2119,33 +2153,6 @@ GRANT SELECT ON TABLE gesta.run_item TO gesta_auditor;
 
 GRANT SELECT,INSERT ON TABLE gesta.run_message TO gesta_app;
 GRANT SELECT ON TABLE gesta.run_message TO gesta_auditor;
-GRANT SELECT,DELETE ON TABLE gesta.role TO gesta_app;
-GRANT SELECT ON TABLE gesta.role TO gesta_auditor;
-
-GRANT INSERT(tenant) ON TABLE gesta.role TO gesta_app;
-
-GRANT INSERT(name) ON TABLE gesta.role TO gesta_app;
-
-GRANT INSERT(permissions),UPDATE(permissions) ON TABLE gesta.role TO gesta_app;
-
-GRANT INSERT(about),UPDATE(about) ON TABLE gesta.role TO gesta_app;
-
-GRANT UPDATE(changed_at) ON TABLE gesta.role TO gesta_app;
-
-GRANT INSERT(changed_by),UPDATE(changed_by) ON TABLE gesta.role TO gesta_app;
-
-GRANT SELECT,DELETE ON TABLE gesta.role_member TO gesta_app;
-GRANT SELECT ON TABLE gesta.role_member TO gesta_auditor;
-
-GRANT INSERT(tenant) ON TABLE gesta.role_member TO gesta_app;
-
-GRANT INSERT(role) ON TABLE gesta.role_member TO gesta_app;
-
-GRANT INSERT(member_type) ON TABLE gesta.role_member TO gesta_app;
-
-GRANT INSERT(member_id) ON TABLE gesta.role_member TO gesta_app;
-
-GRANT INSERT(added_by) ON TABLE gesta.role_member TO gesta_app;
 
 GRANT SELECT ON TABLE gesta.secret TO gesta_app;
 

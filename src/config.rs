@@ -24,7 +24,7 @@ pub struct Key {
 }
 
 /// Every variable that Gesta reads.
-pub const KEYS: [Key; 28] = [
+pub const KEYS: [Key; 29] = [
     key(
         "GESTA_DATABASE_URL",
         "the database, postgresql://user:password@host:5432/name",
@@ -54,6 +54,7 @@ pub const KEYS: [Key; 28] = [
         "requests a minute of each credential without a number of its own",
         "no limit",
     ),
+    key("GESTA_ACTIONS", "file of what can be run, TOML", "none"),
     key(
         "GESTA_PROXIES",
         "networks of proxies whose X-Forwarded-For is believed, commas between",
@@ -110,8 +111,16 @@ pub struct Environment {
     pub nats_bin: Option<PathBuf>,
     /// `GESTA_NATS_…`.
     pub nats: NatsKeys,
+    /// `GESTA_ACTIONS`.
+    pub actions: Option<PathBuf>,
     /// What `gesta serve` is told.
     pub serve: ServeKeys,
+}
+
+/// A variable that a file of actions names, for its secret; nothing where it is not set, or is no text.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
 }
 
 /// What the environment says about the server, as it was given.
@@ -257,6 +266,7 @@ impl Environment {
                 prefix: text("GESTA_NATS_PREFIX"),
                 stream: text("GESTA_NATS_STREAM"),
             },
+            actions: var("GESTA_ACTIONS").map(PathBuf::from),
             serve: ServeKeys {
                 listen: text("GESTA_LISTEN"),
                 origin: text("GESTA_ORIGIN"),

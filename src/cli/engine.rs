@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use super::catalog::catalog;
+use super::catalog::ActionsArgs;
 use super::exit::Told;
 use super::session::{Database, Role, Session};
 use crate::context::Context;
@@ -22,6 +22,8 @@ pub(super) struct By {
     /// Who asks, with the permissions of their roles [default: the database's user, with all]
     #[arg(long, value_name = "TYPE:ID")]
     actor: Option<ResourceRef>,
+    #[command(flatten)]
+    actions: ActionsArgs,
 }
 
 /// The engine, and who asks it.
@@ -33,7 +35,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) async fn open(session: &Session, by: &By) -> anyhow::Result<Self> {
-        let catalog = catalog(session)?;
+        let catalog = by.actions.catalog(session).await?;
         let database = session.open(Role::App).await?;
         let runs = Runs::new(&database.store, catalog);
         let asker = by.asker(&database, session).await?;
@@ -65,17 +67,13 @@ impl Engine {
 
 impl By {
     async fn asker(&self, database: &Database, session: &Session) -> anyhow::Result<Asker> {
-        let (context, rights) = match &self.actor {
-            Some(actor) => {
-                let roles = Roles::new(&database.store);
-                let rights = roles.rights(&session.tenant, actor, &[]).await?;
-                (Context::new(actor), rights)
-            }
-            None => {
-                let client = database.store.client().await?;
-                let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
-                (Context::system(row.get("role"))?, Rights::all())
-            }
+        let (context, rights) = if let Some(actor) = &self.actor {
+            let roles = Roles::new(&database.store);
+            (Context::new(actor), roles.rights(&session.tenant, actor, &[]).await?)
+        } else {
+            let client = database.store.client().await?;
+            let row = client.query_one(WHO, &[]).await.context("failed to ask who this is")?;
+            (Context::system(row.get("role"))?, Rights::all())
         };
         Ok(Asker { context: context.tenant(session.tenant.clone()), rights })
     }

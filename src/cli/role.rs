@@ -121,9 +121,12 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         }
         Command::Rm(Remove { name, by }) => {
             let giver = giver(&operator, session, by).await?;
-            let members = roles.remove(&giver, &name).await.map_err(told)?;
-            let text =
-                format!("the role {} is removed; it had {members} members", quote(name.as_str()));
+            let had = match roles.remove(&giver, &name).await.map_err(told)? {
+                0 => "nobody had it".to_owned(),
+                1 => "one member had it".to_owned(),
+                members => format!("{members} members had it"),
+            };
+            let text = format!("the role {} is removed; {had}", quote(name.as_str()));
             note(&text, Written::Changed);
             Ok(Code::Ok)
         }
@@ -137,7 +140,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         }
         Command::Drop(Membership { name, member, by }) => {
             let giver = giver(&operator, session, by).await?;
-            roles.drop_member(&giver, &name, &member).await.map_err(told)?;
+            roles.remove_member(&giver, &name, &member).await.map_err(told)?;
             let (who, role) = (quote(&member.to_string()), quote(name.as_str()));
             note(&format!("{who} has the role {role} no longer"), Written::Changed);
             Ok(Code::Ok)
@@ -189,10 +192,8 @@ impl Members {
                 say::aside("nobody has it; gesta role add NAME TYPE:ID");
             }
             Some(last) if members.len() == limit => {
-                say::aside(&format!(
-                    "there may be more: --after {}",
-                    quote(&last.member.to_string())
-                ));
+                let last = quote(&last.member.to_string());
+                say::aside(&format!("there may be more behind {last}; --after goes on there"));
             }
             _ => {}
         }

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::catalog::catalog;
+use super::catalog::ActionsArgs;
 use super::exit::{Code, Told};
 use super::key::scopes;
 use super::say;
@@ -63,6 +63,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     workers: usize,
     #[command(flatten)]
+    actions: ActionsArgs,
+    #[command(flatten)]
     identity: Identity,
 }
 
@@ -95,7 +97,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let settings = args.settings(session)?;
+    let settings = args.settings(session).await?;
     let listen = args.listen(session)?;
     let opened = tokio::select! {
         opened = open(listen, session) => opened?,
@@ -206,7 +208,7 @@ impl Args {
         }
     }
 
-    fn settings(&self, session: &Session) -> anyhow::Result<Settings> {
+    async fn settings(&self, session: &Session) -> anyhow::Result<Settings> {
         let ServeKeys { origin, base_path, rate, proxies, .. } = &session.environment.serve;
         let wrong =
             |name: &str, error: &dyn std::fmt::Display| Told::usage(format!("{name}: {error}"));
@@ -234,7 +236,7 @@ impl Args {
             (given, _) => given.to_vec(),
         };
         let proxy_identity = self.identity.trust(&proxies, session)?;
-        let catalog = catalog(session)?;
+        let catalog = self.actions.catalog(session).await?;
         Ok(Settings { base_path, origin, requests_per_minute, proxies, proxy_identity, catalog })
     }
 }

@@ -1,12 +1,10 @@
 //! What else happens where a definition is run, for whoever has to confirm it.
 
-use serde::Serialize;
-
+use super::label::by_count;
 use crate::resource::ResourceType;
 
 /// What happens to rows that were not selected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Impact {
     /// They are deleted too.
     Deleted,
@@ -16,8 +14,20 @@ pub enum Impact {
     Forbidding,
 }
 
+impl Impact {
+    /// Its word, in lower case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Emptied => "emptied",
+            Self::Forbidding => "forbidding",
+        }
+    }
+}
+
 /// Rows of one table that were not selected, and what happens to them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consequence {
     /// What happens to them.
     pub impact: Impact,
@@ -33,8 +43,26 @@ pub struct Consequence {
     pub missing: Option<String>,
 }
 
+impl Consequence {
+    fn sentence(&self) -> String {
+        let rows = match self.rows {
+            Some(rows) => format!("{} of {}", by_count(rows, "1 row", "{count} rows"), self.table),
+            None => format!("rows of {}, which cannot be counted,", self.table),
+        };
+        match (self.impact, &self.missing) {
+            (Impact::Deleted, None) => format!("{rows} would be deleted too"),
+            (Impact::Deleted, Some(permission)) => {
+                format!("{rows} would be deleted too, which is refused: it takes `{permission}`")
+            }
+            (Impact::Emptied, _) => format!("{rows} would lose their reference"),
+            (Impact::Forbidding, _) if self.keys.is_empty() => format!("{rows} forbid it"),
+            (Impact::Forbidding, _) => format!("{rows} forbid it: {}", self.keys.join(", ")),
+        }
+    }
+}
+
 /// What happens beside what the definition does to the selected objects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consequences {
     /// By impact, then by table.
     pub all: Vec<Consequence>,
@@ -50,6 +78,16 @@ impl Default for Consequences {
 }
 
 impl Consequences {
+    /// What they are, a sentence for each table.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let mut told: Vec<_> = self.all.iter().map(Consequence::sentence).collect();
+        if !self.is_whole {
+            told.push("there may be more of that: not everything was looked at".to_owned());
+        }
+        told
+    }
+
     /// Why the asker may not run it on this selection: the types that would go with it, and the permissions for them.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {

@@ -6,8 +6,8 @@
 //! input, effect
 //! ```
 //!
-//! Nothing here talks to a database; an [`Operation`] is given a session by whoever runs it. Start reading at
-//! [`Definition`], then [`Catalog`].
+//! Nothing here connects to a database; an [`Operation`] is given a session by whoever runs it. Start reading at
+//! [`Definition`], then [`Catalog`]; [`built_in`] has operations that everybody has, `file` and `remote` those of a file.
 
 mod asker;
 mod builder;

@@ -296,6 +296,19 @@ impl NatsOptions {
         Ok(client)
     }
 
+    /// The same without waiting for a server: it is looked for in the background for as long as it takes, and its version is
+    /// not checked. For what uses NATS only now and then.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub async fn connect_later(&self) -> Result<Client, ConnectError> {
+        let options = self.options()?.retry_on_initial_connect();
+        options.connect(self.servers.clone()).await.map_err(|source| {
+            let reason = Reason::of(&source);
+            ConnectError::Failed { servers: self.servers(), reason, source }
+        })
+    }
+
     fn options(&self) -> Result<ConnectOptions, ConnectError> {
         let options = ConnectOptions::new()
             .name(&self.name)

@@ -97,7 +97,7 @@ impl Roles {
     ///
     /// # Errors
     /// When there is no such role, or they are no member of it; when the database fails. Then nothing is changed.
-    pub async fn drop_member(
+    pub async fn remove_member(
         &self,
         by: &Giver,
         name: &RoleName,

@@ -148,7 +148,7 @@ impl Task<'_> {
         local: &dyn Local,
         stopped: watch::Receiver<Stop>,
     ) -> Result<Left, RunError> {
-        let (mut behind, mut len, mut tries) = (-1, PIECE_LEN_FIRST, 0);
+        let (mut behind, mut len, mut tries) = (self.reached().await?, PIECE_LEN_FIRST, 0);
         loop {
             if *stopped.borrow() == Stop::Yes {
                 return Ok(Left::Stopped);

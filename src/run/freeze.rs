@@ -291,12 +291,9 @@ impl Condition {
 
     fn rows(&mut self, table: &Table, spec: &TypeSpec, filter: &Filter) -> Result<(), RunError> {
         for (name, values) in &filter.0 {
-            let is_allowed = spec.filter_columns().is_none_or(|allowed| allowed.contains(name));
-            let column = table.column(name).filter(|_| is_allowed).ok_or_else(|| {
-                let known: Vec<_> = match spec.filter_columns() {
-                    Some(allowed) => allowed.iter().map(String::as_str).collect(),
-                    None => table.columns.iter().map(|column| column.name.as_str()).collect(),
-                };
+            let column = table.column(name).filter(|_| spec.may_filter(name)).ok_or_else(|| {
+                let names = table.columns.iter().map(|column| column.name.as_str());
+                let known: Vec<_> = names.filter(|name| spec.may_filter(name)).collect();
                 let known = known.join("`, `");
                 RunError::Filter(format!(
                     "{} cannot be filtered by; there are `{known}`",

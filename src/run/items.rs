@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::error::RunError;
 use super::info::{ItemInfo, ItemOutcome, MessageInfo, RunInfo};
-use super::runs::{Runs, begin, cell, count, query};
+use super::runs::{Runs, begin_by_index, cell, count, query};
 use crate::resource::{ResourceRef, Tenant};
 
 /// Objects that are told at a time.
@@ -27,7 +27,7 @@ SELECT s.place, s.object_id, s.name, 'pending'::text COLLATE \"C\" AS outcome, N
     NULL::timestamptz AS settled_at
 FROM gesta.selected AS s
 WHERE s.tenant = $1 AND s.selection = $5 AND s.place > $3
-    AND NOT EXISTS (SELECT FROM gesta.run_item AS i WHERE i.tenant = $1 AND i.run = $2 AND i.place = s.place)
+    AND (SELECT i.place FROM gesta.run_item AS i WHERE i.tenant = $1 AND i.run = $2 AND i.place = s.place) IS NULL
 ORDER BY s.place
 LIMIT $4";
 
@@ -64,7 +64,7 @@ impl Runs {
         let rows_max = i64::try_from(limit).unwrap_or_default();
         let after = wanted.after.map_or(-1, |place| i32::try_from(place).unwrap_or(i32::MAX));
         let mut client = self.client().await?;
-        let tx = begin(&mut client, tenant).await?;
+        let tx = begin_by_index(&mut client, tenant).await?;
         let tenant = tenant.as_str();
         let mut rows = Vec::new();
         if wanted.outcome != Some(ItemOutcome::Pending) {
@@ -93,7 +93,7 @@ impl Runs {
     pub async fn messages(&self, tenant: &Tenant, id: Uuid) -> Result<Vec<MessageInfo>, RunError> {
         self.run(tenant, id).await?;
         let mut client = self.client().await?;
-        let tx = begin(&mut client, tenant).await?;
+        let tx = begin_by_index(&mut client, tenant).await?;
         let rows = query(&tx, "read the messages", MESSAGES, &[&tenant.as_str(), &id]).await?;
         rows.iter().map(message).collect()
     }

@@ -1,12 +1,13 @@
 //! A run that somebody holds, with all that is needed to work on it.
 
 use deadpool_postgres::Transaction;
+use futures_util::future::join3;
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::error::RunError;
-use super::runs::{Runs, begin, cell, count, query, resource};
+use super::error::{RunError, database};
+use super::runs::{Runs, begin, begin_by_index, cell, count, query, resource};
 use crate::context::Context;
 use crate::definition::{Asker, Definition, Item, Rights};
 use crate::resource::{ResourceRef, ResourceType, Tenant};
@@ -17,14 +18,29 @@ SELECT r.object_type, r.name, r.label, r.actor_type, r.actor_id, r.actor_name, r
 FROM gesta.run AS r
 WHERE r.tenant = $1 AND r.id = $2 AND r.holder = $3 AND r.state = 'running'";
 
-/// The next objects that nothing became of.
+/// The next objects that nothing became of. A subquery and not a join: the planner, who takes the table for empty, would look
+/// through all rows of the run for each object.
 const PENDING: &str = "-- run::job::pending
 SELECT s.place, s.object_id, s.name
 FROM gesta.selected AS s
 WHERE s.tenant = $1 AND s.selection = $3 AND s.place > $4
-    AND NOT EXISTS (SELECT FROM gesta.run_item AS i WHERE i.tenant = $1 AND i.run = $2 AND i.place = s.place)
+    AND (SELECT i.place FROM gesta.run_item AS i WHERE i.tenant = $1 AND i.run = $2 AND i.place = s.place) IS NULL
 ORDER BY s.place
 LIMIT $5";
+
+/// A plan that was made before the run's first piece would read all objects for each of them. The operation's own statements
+/// are planned as they are.
+const BY_INDEX: &str = "-- run::job::by_index
+SET LOCAL enable_seqscan = off";
+
+const AS_EVER: &str = "-- run::job::as_ever
+SET LOCAL enable_seqscan TO DEFAULT";
+
+/// The last object that something became of: of a run whose pieces are done in order, all before it are settled.
+const REACHED: &str = "-- run::job::reached
+SELECT coalesce(max(i.place), -1) AS place
+FROM gesta.run_item AS i
+WHERE i.tenant = $1 AND i.run = $2";
 
 const HELD: &str = "-- run::job::held
 SELECT FROM gesta.run AS r
@@ -100,8 +116,25 @@ impl<'r> Task<'r> {
         let (tenant, len) = (self.job.tenant.as_str(), i64::try_from(len).unwrap_or(i64::MAX));
         let params: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
             [&tenant, &self.job.id, &self.selection, &behind, &len];
-        let rows = query(tx, "read the objects", PENDING, &params).await?;
+        let statement = tx.prepare_cached(PENDING).await.map_err(database("read the objects"))?;
+        let (before, rows, after) = join3(
+            tx.batch_execute(BY_INDEX),
+            tx.query(&statement, &params),
+            tx.batch_execute(AS_EVER),
+        )
+        .await;
+        before.and(after).map_err(database("read the objects"))?;
+        let rows = rows.map_err(database("read the objects"))?;
         rows.iter().map(|row| item(&self.kind, row)).collect()
+    }
+
+    /// The place behind which all objects are pending, where pieces are done in order.
+    pub(super) async fn reached(&self) -> Result<i32, RunError> {
+        let mut client = self.runs.client().await?;
+        let tx = begin_by_index(&mut client, &self.job.tenant).await?;
+        let (tenant, id) = (self.job.tenant.as_str(), self.job.id);
+        let rows = query(&tx, "read the objects", REACHED, &[&tenant, &id]).await?;
+        cell(rows.first().ok_or(RunError::Row("a place"))?, "place")
     }
 
     /// Whether the run is still this holder's, and goes on.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::error::RunError;
 use super::info::{Counts, RunInfo, RunState};
-use super::runs::{Runs, begin, cell, count, query, resource};
+use super::runs::{Runs, begin_by_index, cell, count, query, resource};
 use crate::action::ActionId;
 use crate::resource::{ResourceRef, ResourceType, Tenant};
 
@@ -108,7 +108,7 @@ impl Runs {
     /// Where the tenant has none of this id; the database's.
     pub async fn run(&self, tenant: &Tenant, id: Uuid) -> Result<RunInfo, RunError> {
         let mut client = self.client().await?;
-        let tx = begin(&mut client, tenant).await?;
+        let tx = begin_by_index(&mut client, tenant).await?;
         let rows = query(&tx, "read the run", RUN, &[&tenant.as_str(), &id]).await?;
         read(rows.first().ok_or(RunError::NotFound(id))?)
     }
@@ -150,7 +150,7 @@ impl Runs {
             None => LIST,
         };
         let mut client = self.client().await?;
-        let tx = begin(&mut client, tenant).await?;
+        let tx = begin_by_index(&mut client, tenant).await?;
         let rows = query(&tx, "read the runs", sql, &params).await?;
         let items = rows.iter().take(limit).map(read).collect::<Result<Vec<_>, _>>()?;
         let next = items.last().filter(|_| rows.len() > limit).map(|run| run.id);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::{RunError, database};
 use super::execute::Left;
 use super::job::{Task, place};
-use super::runs::{PIECE_LEN_MAX, cell, cut, query};
+use super::runs::{PIECE_LEN_MAX, begin_by_index, cell, cut, query};
 use super::settle::Settled;
 use super::worker::Stop;
 use crate::definition::{Fate, Fault, Item, Message, Order, Remote, Reporter};
@@ -129,7 +129,7 @@ impl<'t, 'r> Reports<'t, 'r> {
     async fn store(&self, fates: Vec<(u32, Fate)>, messages: &[Message]) -> Result<bool, RunError> {
         let task = self.task;
         let mut client = task.runs.client().await?;
-        let tx = task.begin(&mut client).await?;
+        let tx = begin_by_index(&mut client, &task.job.tenant).await?;
         let (tenant, id) = (task.job.tenant.as_str(), task.job.id);
         let held: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
             [&tenant, &id, &task.job.holder];

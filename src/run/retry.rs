@@ -27,7 +27,7 @@ FROM (
     SELECT s.place, s.object_id, s.name
     FROM gesta.selected AS s
     WHERE s.tenant = $1 AND s.selection = $3
-        AND NOT EXISTS (SELECT FROM gesta.run_item AS i WHERE i.tenant = $1 AND i.run = $2 AND i.place = s.place)
+        AND (SELECT i.place FROM gesta.run_item AS i WHERE i.tenant = $1 AND i.run = $2 AND i.place = s.place) IS NULL
 ) AS l
 ORDER BY l.place";
 

@@ -55,7 +55,7 @@ pub(crate) use api::actions::ActionForm;
 pub(crate) use api::keys::KeyForm;
 pub(crate) use api::roles::{MemberForm, RoleForm};
 #[cfg(feature = "cli")]
-pub(crate) use api::runs::{ItemForm, PlanForm, PlannedForm, RunForm};
+pub(crate) use api::runs::{ItemForm, PlanForm, PlannedActionForm, PlannedForm, RunForm};
 
 pub use accept::{acceptable, content_type};
 pub use body::{BODY_LEN_MAX, Payload};

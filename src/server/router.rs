@@ -102,6 +102,7 @@ fn actions(routes: Routes) -> Routes {
         .get(RUN, runs::show::get, runs::show::doc())
         .get("/api/v1/runs/{id}/items", runs::items::get, runs::items::doc())
         .get("/api/v1/runs/{id}/messages", runs::messages::get, runs::messages::doc())
+        .get("/api/v1/runs/{id}/download", runs::download::get, runs::download::doc())
         .get("/api/v1/runs/{id}/progress", runs::progress::get, runs::progress::doc())
         .verb((RUN, "cancel"), runs::cancel::post, runs::cancel::doc())
         .verb((RUN, "retry"), runs::retry::post, runs::retry::doc())

@@ -59,7 +59,8 @@ pub struct Settings {
     pub proxies: Vec<IpNet>,
     /// Proxies that say who asks; nobody by default.
     pub proxy_identity: Option<ProxyTrust>,
-    /// What can be run on which objects; nothing by default.
+    /// What can be run on which objects; nothing by default. What runs in the background is left to whoever runs a
+    /// [`Worker`](crate::run::Worker) of [`AppState::runs`] or of another program with the same catalog.
     pub catalog: Catalog,
 }
 
@@ -121,8 +122,7 @@ impl AppState {
         &self.0.recorder
     }
 
-    /// What can be run, and its runs. Somebody must run a [`Worker`](crate::run::Worker) of them for what runs in the
-    /// background.
+    /// What can be run, and its runs.
     #[must_use]
     pub fn runs(&self) -> &Runs {
         &self.0.runs

@@ -22,19 +22,19 @@
 //! | 17 | K | `any_of_the_permissions_allows` |
 //! | 18 | K | `every_type_has_four_words_and_those_that_it_adds` |
 //! | 19 | K | `lists_and_runs_go_by_one_rule` |
-//! | 20 | W | runs: an operation says of each object whether it is denied, and the others are done |
+//! | 20 | K | `run_does_it_to_each_object_and_tells_what_became_of_it` |
 //! | 21 | K | `definition_without_permissions_is_offered_to_those_who_may_only_view` |
-//! | 22 | W | runs: an operation says of each object whether it is denied |
-//! | 23 | W | selections: ids as they are |
-//! | 24 | W | selections: all that match a filter, and ids outside of it dropped |
-//! | 25 | W | selections: nothing selected |
-//! | 26 | W | selections: ids of nothing |
+//! | 22 | K | `run_does_it_to_each_object_and_tells_what_became_of_it` |
+//! | 23 | K | `ids_select_rows_by_the_text_of_their_key_in_the_order_of_keys` |
+//! | 24 | K | `select_across_takes_the_filter_and_drops_ids_outside_of_it` |
+//! | 25 | K | `nothing_selected_is_a_refusal_that_changes_nothing` |
+//! | 26 | K | `ids_that_are_not_there_are_dropped_and_counted` |
 //! | 27 | N | pages: several action bars on a page |
 //! | 28 | N | pages: an edit of the list beside an action |
 //! | 29 | W | HTTP: what an action answers |
 //! | 30 | W | HTTP: what is answered where nothing was run |
 //! | 31 | W | built-ins: an export is streamed |
-//! | 32 | W | runs: one transaction a piece or a run, always recorded |
+//! | 32 | K | `run_does_it_to_each_object_and_tells_what_became_of_it` |
 //! | 33 | W | HTTP: who may send a run, and by which method |
 //! | 34 | N | pages: popups, and lists without a bar |
 //! | 35 | K | `message_has_one_of_five_levels` |
@@ -80,11 +80,13 @@ mod rights;
 
 use crate::support::cases::{self, Case};
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 6] = [
     include_str!("bulk/definitions.rs"),
     include_str!("bulk/inputs.rs"),
     include_str!("bulk/registry.rs"),
     include_str!("bulk/rights.rs"),
+    include_str!("run/pieces.rs"),
+    include_str!("run/select.rs"),
 ];
 
 fn table() -> Vec<Case> {

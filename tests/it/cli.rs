@@ -1,5 +1,6 @@
 //! The command `gesta`, as a program that is run: what it prints, and how it ends.
 
+mod action;
 mod codes;
 mod demo;
 mod doctor;
@@ -8,7 +9,7 @@ mod history;
 mod import;
 mod key;
 mod output;
-mod program;
+pub(crate) mod program;
 mod psql;
 mod query;
 mod role;

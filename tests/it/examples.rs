@@ -1,5 +1,9 @@
 //! The examples print what they are meant to print.
 
+#[cfg(feature = "actions")]
+#[path = "../../examples/09_actions.rs"]
+#[expect(dead_code, reason = "its `main` is not called here")]
+mod actions;
 #[path = "../../examples/01_append.rs"]
 #[expect(dead_code, reason = "its `main` is not called here")]
 mod append;
@@ -42,6 +46,16 @@ async fn append_shows_what_was_committed_only() {
     let db = support::database().await;
     let text = append::story(&store(&db).await, Tenant::default()).await.expect("the story");
     assert_eq!(text, "Alice closed Crash on save\n");
+}
+
+#[cfg(feature = "actions")]
+#[tokio::test]
+async fn actions_run_as_far_as_they_are_permitted() {
+    let db = support::database().await;
+    let text = actions::story(&store(&db).await, Tenant::default()).await.expect("the story");
+    let wanted = "Close tickets: 2 of 3\nticket:7 done\nticket:8 done\n\
+                  ticket:board-1 denied (it is the board's)\n";
+    assert_eq!(text, wanted);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 
 mod log;
 mod role;
+#[cfg(feature = "actions")]
+mod run;
 mod search;
 mod watch;
 

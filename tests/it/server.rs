@@ -15,5 +15,5 @@ mod process;
 mod read;
 pub(crate) mod rig;
 mod roles;
-mod runs;
+pub(crate) mod runs;
 mod shutdown;

@@ -15,7 +15,6 @@ fn key(id: &str, quota: Option<NonZeroU32>) -> Identity {
         tenant: None,
         who: ResourceRef::new("user", "1").expect("valid").to_named(),
         is_actor: false,
-        groups: Vec::new(),
         scopes: Vec::new(),
         sight: Sight::Everything,
         groups: Vec::new(),

@@ -38,16 +38,12 @@ fn row(item: &crate::server::PlannedForm) -> Vec<String> {
     let object = format!("{}:{}", text(&item.object["type"]), text(&item.object["id"]));
     let named = item.object["name"].as_str().filter(|name| !name.is_empty());
     let object = named.map_or_else(|| object.clone(), |name| format!("{name} ({object})"));
-    let what = match &item.note {
-        Some(note) => note.clone(),
-        None => {
-            let actions = item.actions.iter().map(|action| match &action.changes {
-                Some(changes) => format!("{} {}", action.verb, changes.get()),
-                None => action.verb.clone(),
-            });
-            actions.collect::<Vec<_>>().join(", ")
-        }
+    let told = |action: &crate::server::PlannedActionForm| match &action.changes {
+        Some(changes) => format!("{} {}", action.verb, changes.get()),
+        None => action.verb.clone(),
     };
+    let actions = || item.actions.iter().map(told).collect::<Vec<_>>().join(", ");
+    let what = item.note.clone().unwrap_or_else(actions);
     vec![object, item.outcome.to_owned(), what]
 }
 
@@ -67,6 +63,12 @@ fn head(plan: &PlanForm) -> String {
     } else {
         lines.push("it is done elsewhere, so it was not tried; nothing was changed".to_owned());
     }
+    lines.extend(plan.consequences.items.iter().map(|it| {
+        let rows = it.rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
+        format!("{}: {rows} of {} {}", it.impact, it.table, it.keys.join(", "))
+            .trim_end()
+            .to_owned()
+    }));
     lines.extend(plan.messages.iter().map(|said| format!("{}: {}", said.level, said.text)));
     lines.join("\n")
 }
@@ -87,6 +89,7 @@ pub(super) fn consequences(plan: &Plan) -> Vec<String> {
     let told = told.into_iter().filter(|(count, ..)| *count > 0);
     let mut told: Vec<_> =
         told.map(|(count, one, many)| by_count(u64::from(count), one, many) + &few).collect();
+    told.extend(plan.consequences.sentences());
     told.extend(plan.messages.iter().map(|message| message.text.clone()));
     told
 }

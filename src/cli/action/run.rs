@@ -1,5 +1,6 @@
 //! `gesta action run`: plans, asks, runs, and shows how far it has come.
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::input::Input;
@@ -69,6 +70,19 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let input = args.input.read(&offer)?;
     let which = args.which.understood()?;
     let (runs, asker) = (&engine.runs, &engine.asker);
+    let fingerprint = fingerprint(&[
+        args.kind.as_str(),
+        &args.name,
+        &format!("{which:?}"),
+        &input.to_string(),
+        args.reason.as_deref().unwrap_or_default(),
+    ]);
+    if let Some(key) = &args.idempotency_key
+        && let Some(before) = runs.started_before(asker, key, fingerprint).await?
+    {
+        say::note("this request was sent before; here is its run");
+        return progress::watch(&engine, before.run.id, session).await;
+    }
     let selected = runs.select(asker, &args.kind, which, Some(&engine.database.reader)).await?;
     tell_dropped(&selected);
     let needs_plan = args.plan || !args.yes || offer.risk() > Risk::None;
@@ -88,13 +102,24 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     }
     let is_left = args.who_works.wait || args.who_works.detach;
     let mode = if is_left { Mode::Background } else { Mode::Foreground };
-    let mut start = Start::new(args.kind, &args.name, selected.id).input(input).mode(mode);
+    let start = Start::new(args.kind, &args.name, selected.id).input(input).mode(mode);
+    let mut start = start.fingerprint(fingerprint);
     start.token = plan.filter(|plan| plan.needs_confirmation).map(|plan| plan.token);
     start.idempotency_key = args.idempotency_key;
     if is_left {
         return left_to_others(&engine, start, &args.who_works, session).await;
     }
     progress::run(&engine, start, session).await
+}
+
+/// What tells requests with the same key apart: what was asked for, and not the selection, which each makes anew.
+fn fingerprint(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }
 
 /// Starts it for a worker elsewhere.

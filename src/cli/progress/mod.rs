@@ -51,21 +51,27 @@ pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> any
             }
             () = sleep(LOOK) => {
                 // Where it cannot be looked at, its end will say why.
-                let found = match id {
-                    Some(id) => engine.runs.run(engine.tenant(), id).await.ok(),
-                    None => {
-                        let page = engine.runs.list(engine.tenant(), &query).await.ok();
-                        let runs = page.into_iter().flat_map(|page| page.items);
-                        runs.into_iter().find(|run| run.selection == Some(selection))
-                    }
-                };
-                if let Some(run) = found {
+                if let Some(run) = find(engine, id, &query, selection).await {
                     id = Some(run.id);
                     bar.show(&run);
                 }
             }
         }
     }
+}
+
+/// The run, by its id or else by its selection, which no other one has.
+async fn find(
+    engine: &Engine,
+    id: Option<Uuid>,
+    query: &RunQuery,
+    selection: Uuid,
+) -> Option<RunInfo> {
+    if let Some(id) = id {
+        return engine.runs.run(engine.tenant(), id).await.ok();
+    }
+    let page = engine.runs.list(engine.tenant(), query).await.ok()?;
+    page.items.into_iter().find(|run| run.selection == Some(selection))
 }
 
 async fn interrupt(engine: &Engine, id: Option<Uuid>) -> anyhow::Result<Code> {

@@ -46,6 +46,20 @@
 //! | `undo` | the name of the action that undoes it | |
 //! | `sql`, `http` or `nats` | what it does: exactly one ([`Sql`], [`super::remote`]) | |
 //!
+//! | key of `http` | means | without it |
+//! |---|---|---|
+//! | `url` | where a POST goes | |
+//! | `secret_env` | the environment variable with the secret, `whsec_…` | |
+//! | `batch` | objects in a request, 1 to 1,000 | 1 |
+//! | `timeout_s` | how long an answer may take, 1 to 300 | 15 |
+//! | `allow` | names of hosts that may have private addresses | none |
+//!
+//! | key of `nats` | means | without it |
+//! |---|---|---|
+//! | `subject` | where workers listen, in a queue group | |
+//! | `batch` | objects in an order, 1 to 1,000 | 100 |
+//! | `silence_s` | how long a worker may report nothing, 1 to 3,600 | 30 |
+//!
 //! What is wrong is refused with its line, what is there and what is allowed.
 
 mod error;

@@ -177,8 +177,7 @@ fn work(lines: Lines<'_>, given: &Spanned<Nats>, outside: &Outside<'_>) -> Resul
         return Err(lines.error(&at, problem));
     }
     let Some(client) = &outside.nats else {
-        let problem =
-            "`nats` needs a connection to NATS; name the server by --nats-url or GESTA_NATS_URL";
+        let problem = "`nats` needs a connection to NATS; name the server by GESTA_NATS_URL";
         return Err(lines.error(&at, problem));
     };
     let work = Work::new(client.clone(), subject);

@@ -21,7 +21,7 @@ use super::super::piece::{Fate, Fault, Item};
 use super::address::{Reach, Resolver, is_public};
 use super::body::body;
 use super::sign::Secret;
-use crate::error::quote;
+use crate::error::{chain, quote, visible};
 
 /// How often the same request is sent before its objects have failed.
 const ATTEMPTS: u32 = 5;
@@ -155,9 +155,8 @@ impl Hook {
             .map_err(|_| "cannot be asked".to_owned())?;
         let answer = tokio::time::timeout(self.timeout, self.client.request(request)).await;
         let answer = answer.map_err(|_| "does not answer in time".to_owned())?;
-        let answer = answer.map_err(|error| {
-            format!("cannot be reached ({})", crate::error::visible(&crate::error::chain(&error)))
-        })?;
+        let answer =
+            answer.map_err(|error| format!("cannot be reached ({})", visible(&chain(&error))))?;
         let after = answer.headers().get(header::RETRY_AFTER);
         let after = after.and_then(|value| value.to_str().ok()?.parse().ok());
         Ok((answer.status(), after.map(Duration::from_secs)))
@@ -178,8 +177,14 @@ impl Remote for Hook {
             let mut answers = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
             while let Some((items, fate)) = answers.next().await {
                 let fates = items.iter().map(|item| (item.place, fate.clone())).collect();
-                if !reporter.report(fates, Vec::new()).await? {
-                    break;
+                match reporter.report(fates, Vec::new()).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    // It is asked for again, under the same id.
+                    Err(fault) => {
+                        tracing::warn!(run = %order.run, error = %chain(&fault), "a report was not stored");
+                        break;
+                    }
                 }
             }
             Ok(())

@@ -25,10 +25,12 @@ use super::super::effect::{Order, Remote, Reporter};
 use super::super::level::Level;
 use super::super::piece::{Fate, Fault, Item, Message};
 use super::body::body;
-use crate::error::quote;
+use crate::error::{chain, quote};
 
 /// Orders of one run that are out: as many workers share it at a time.
 const AT_ONCE: usize = 8;
+/// Bytes that a server takes as a message, where it has not said so: the default of NATS.
+const PAYLOAD_LEN: usize = 1024 * 1024;
 /// Bytes of an order beside its objects and the input: headers and the subjects.
 const ROOM: usize = 4 * 1024;
 /// How long to wait for a worker where none listens, before whoever runs it looks whether it is still wanted.
@@ -110,9 +112,14 @@ impl Work {
                 give().await?;
                 continue;
             }
-            match self.take(&report, &mine, reporter).await? {
-                Some(settled) => open.retain(|place| !settled.contains(place)),
-                None => return Ok(false),
+            match self.take(&report, &mine, reporter).await {
+                Ok(Some(settled)) => open.retain(|place| !settled.contains(place)),
+                Ok(None) => return Ok(false),
+                // The worker gets no answer, and what is pending is asked for again.
+                Err(fault) => {
+                    tracing::warn!(run = %order.run, error = %chain(&fault), "a report was not stored");
+                    return Ok(true);
+                }
             }
         }
         Ok(true)
@@ -138,13 +145,20 @@ impl Work {
             let answer = Bytes::from(answer.to_string());
             let sent = self.client.publish(reply, answer).await;
             sent.map_err(|error| Fault::caused("failed to answer a report", error))?;
+            // The last one too, before a command ends with its run.
+            let flushed = self.client.flush().await;
+            flushed.map_err(|error| Fault::caused("failed to answer a report", error))?;
         }
         Ok(settled)
     }
 
     /// Parts of an order that the server takes as messages, or nothing where one object is too much already.
     fn parts<'o>(&self, order: &'o Order) -> Option<Vec<&'o [Item]>> {
-        let most = self.client.server_info().max_payload.saturating_sub(ROOM);
+        let most = match self.client.server_info().max_payload {
+            0 => PAYLOAD_LEN,
+            most => most,
+        };
+        let most = most.saturating_sub(ROOM);
         let mut open: Vec<_> = order.items.chunks(self.batch).rev().collect();
         let mut parts = Vec::with_capacity(open.len());
         while let Some(items) = open.pop() {

@@ -85,13 +85,29 @@ sql = \"SELECT 1\"
 }
 
 /// What is wrong, on which line, and what is said of it.
+fn check_refused<const N: usize>(cases: [(String, &str); N]) {
+    for (text, wanted) in cases {
+        let told = refused(&text);
+        assert!(told.starts_with(wanted), "{told}\n  instead of {wanted}\n{text}");
+        assert!(!told.contains("MfKQ") && !told.contains("u:p"), "{told}");
+    }
+}
+
+fn action(lines: &str) -> String {
+    format!("{ARTICLE}[[actions]]\ntype = \"article\"\nname = \"go\"\n{lines}")
+}
+
+fn sql(lines: &str) -> String {
+    action(&format!("sql = \"SELECT 1\"\n{lines}"))
+}
+
+fn http(hook: &str) -> String {
+    action(&format!("http = {{ {hook} }}\n"))
+}
+
 #[test]
-fn each_wrong_line_is_refused_with_what_is_there_and_what_is_allowed() {
-    let action =
-        |lines: &str| format!("{ARTICLE}[[actions]]\ntype = \"article\"\nname = \"go\"\n{lines}");
-    let sql = |lines: &str| action(&format!("sql = \"SELECT 1\"\n{lines}"));
-    let http = |hook: &str| action(&format!("http = {{ {hook} }}\n"));
-    for (text, wanted) in [
+fn wrong_line_of_a_type_is_refused_with_what_is_there_and_what_is_allowed() {
+    check_refused([
         ("types = 7".to_owned(), "a.toml:1: invalid type: integer `7`"),
         ("[types.article\n".to_owned(), "a.toml:1: "),
         (
@@ -110,7 +126,12 @@ fn each_wrong_line_is_refused_with_what_is_there_and_what_is_allowed() {
             "a.toml:1: `disable` names `erase`, which does not exist",
         ),
         (format!("{ARTICLE}enable = [\"erase\"]\n"), "a.toml:6: `enable`"),
-        (action("sql = \" \"\n"), "a.toml:9: `sql` is empty; give one statement"),
+    ]);
+}
+
+#[test]
+fn wrong_line_of_an_action_is_refused_with_what_is_there_and_what_is_allowed() {
+    check_refused([
         (action("sql = \" \"\n"), "a.toml:9: `sql` is empty; give one statement"),
         (action(""), "a.toml:8: action `go`: give exactly one of `sql`, `http`, `nats`"),
         (
@@ -138,6 +159,12 @@ fn each_wrong_line_is_refused_with_what_is_there_and_what_is_allowed() {
             sql("").replace("type = \"article\"", "type = \"book\""),
             "a.toml:7: `go` is for `book`, which is no registered type",
         ),
+    ]);
+}
+
+#[test]
+fn wrong_line_of_what_is_elsewhere_is_refused_with_what_is_there_and_what_is_allowed() {
+    check_refused([
         (
             action("nats = { subject = \"a.*\" }\n"),
             "a.toml:9: `a.*` is no subject; words of letters",
@@ -176,11 +203,7 @@ fn each_wrong_line_is_refused_with_what_is_there_and_what_is_allowed() {
             http("url = \"http://h/\", secret_env = \"HOOK\", timeout_s = 301"),
             "a.toml:9: `timeout_s` is 301; 1 to 300",
         ),
-    ] {
-        let told = refused(&text);
-        assert!(told.starts_with(wanted), "{told}\n  instead of {wanted}\n{text}");
-        assert!(!told.contains("MfKQ") && !told.contains("u:p"), "{told}");
-    }
+    ]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -12,13 +12,18 @@ use crate::support::TestDb;
 pub(crate) struct Gesta {
     place: [String; 2],
     variables: Vec<(&'static str, String)>,
+    has_actions: bool,
 }
+
+/// What stands before and behind the output of a program with actions of its own, which is this one.
+pub(crate) const BEGIN: &str = "the program begins";
+pub(crate) const END: &str = "the program ended with ";
 
 /// What it did.
 pub(crate) struct Ended {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    status: ExitStatus,
+    code: Option<i32>,
 }
 
 impl Gesta {
@@ -29,13 +34,19 @@ impl Gesta {
 
     /// On the database of a URL.
     pub(crate) fn at(url: &str) -> Self {
-        Self { place: ["--database-url".to_owned(), url.to_owned()], variables: Vec::new() }
+        let place = ["--database-url".to_owned(), url.to_owned()];
+        Self { place, variables: Vec::new(), has_actions: false }
     }
 
     /// On the private database of a folder.
     pub(crate) fn home(home: &Path) -> Self {
         let place = ["--home".to_owned(), home.display().to_string()];
-        Self { place, variables: Vec::new() }
+        Self { place, variables: Vec::new(), has_actions: false }
+    }
+
+    /// The program is one that has actions of its own.
+    pub(crate) fn with_actions(self) -> Self {
+        Self { has_actions: true, ..self }
     }
 
     #[must_use]
@@ -47,7 +58,19 @@ impl Gesta {
     /// The command, with nothing of this process's environment that it would listen to.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gesta"));
-        command.env_clear().args(&self.place).args(args);
+        if self.has_actions {
+            command = Command::new(std::env::current_exe().expect("this program"));
+            command.args(["cli::action::program", "--exact", "--ignored", "--nocapture"]);
+        } else {
+            command.args(&self.place).args(args);
+        }
+        command.env_clear();
+        if self.has_actions {
+            let place = self.place.iter().map(String::as_str);
+            let all: Vec<_> =
+                ["gesta"].into_iter().chain(place).chain(args.iter().copied()).collect();
+            command.env("GESTA_TEST_ARGS", serde_json::json!(all).to_string());
+        }
         for name in ["PATH", "HOME", "LLVM_PROFILE_FILE"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
@@ -75,8 +98,9 @@ impl Gesta {
         Ended {
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-            status: output.status,
+            code: output.status.code(),
         }
+        .of_the_program()
     }
 
     /// Starts it, with pipes.
@@ -99,7 +123,19 @@ impl Gesta {
 
 impl Ended {
     pub(crate) fn code(&self) -> i32 {
-        self.status.code().expect("it was not killed")
+        self.code.expect("it was not killed")
+    }
+
+    /// Without what the runner of tests says, where the program was run by one.
+    fn of_the_program(self) -> Self {
+        let Some((_, stdout)) = self.stdout.split_once(&format!("{BEGIN}\n")) else { return self };
+        let (stderr, code) = self.stderr.rsplit_once(&format!("\n{END}")).expect("an end");
+        let code: String = code.chars().filter(char::is_ascii_digit).collect();
+        Self {
+            stdout: stdout.to_owned(),
+            stderr: stderr.to_owned(),
+            code: Some(code.parse().expect("a code")),
+        }
     }
 
     pub(crate) fn expect_code(self, code: i32, what: &[&str]) -> Self {

@@ -37,7 +37,8 @@ async fn role_is_made_given_taken_and_removed() {
     gesta.ok(&["role", "drop", "editor", "user:bob"]);
     gesta.run(&["role", "drop", "editor", "user:bob"]).expect_code(3, &["no member"]);
     gesta.run(&["role", "members", "editor", "--fail-empty"]).expect_code(3, &["nobody"]);
-    gesta.ok(&["role", "rm", "editor"]);
+    let gone = gesta.run(&["role", "rm", "editor"]).expect_code(0, &["rm"]);
+    assert!(gone.stderr.contains("`editor` is removed; nobody had it"), "{}", gone.stderr);
     let missing = gesta.run(&["role", "rm", "editor"]).expect_code(3, &["no role"]);
     assert!(missing.stderr.contains("there is no role `editor` here"), "{}", missing.stderr);
     let reader = Reader::new(&db.store().await, Tenant::default()).auditor();

@@ -166,7 +166,8 @@ impl Plans {
         let Some((_, json)) = message.split_once("plan:\n") else { return };
         let value: Value = serde_json::from_str(json).expect("auto_explain writes JSON");
         let text = value["Query Text"].as_str().unwrap_or_default();
-        let ours = ["-- stream::", "-- search::", "-- store::", "-- log::tick::", "-- role::"];
+        let ours =
+            ["-- stream::", "-- search::", "-- store::", "-- log::tick::", "-- role::", "-- run::"];
         if ours.iter().any(|prefix| text.starts_with(prefix)) && !text.contains("::scope\n") {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Plan(value));
         }
@@ -198,6 +199,11 @@ impl Connect for Plans {
 pub(super) struct Plan(Value);
 
 impl Plan {
+    /// The statement.
+    pub(super) fn text(&self) -> &str {
+        self.0["Query Text"].as_str().unwrap_or_default()
+    }
+
     /// Pages of 8 KiB that were looked at, in memory or on disk.
     pub(super) fn buffers(&self) -> u64 {
         let count = |what: &str| self.0["Plan"][what].as_u64().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! What is done to roles and members, and how the log tells of it.
 
 use gesta::role::{
-    ABOUT_LEN_MAX, MEMBERS_MAX, NAME_LEN_MAX, PERMISSIONS_MAX, ROLES_MAX, RoleError, Roles, Written,
+    ABOUT_LEN_MAX, Giver, MEMBERS_MAX, NAME_LEN_MAX, PERMISSIONS_MAX, ROLES_MAX, RoleError, Roles,
+    Written,
 };
 use gesta::{Audience, Context, Resource as _, Tenant};
 use serde_json::json;
@@ -28,7 +29,7 @@ async fn every_change_is_one_action_with_who_why_and_what_was_before() {
     let bob = resource("user:bob").named("Bob");
     let (_, written) = roles.add_member(&by, &name("editor"), &bob).await.expect("added");
     assert_eq!(written, Written::New);
-    roles.drop_member(&by, &name("editor"), &bob).await.expect("dropped");
+    roles.remove_member(&by, &name("editor"), &bob).await.expect("dropped");
     assert_eq!(add(&roles, &by, "administrator", "user:ann").await, Written::New);
     assert_eq!(roles.remove(&by, &name("editor")).await.expect("removed"), 0);
     let wanted = [
@@ -69,13 +70,13 @@ async fn what_changes_nothing_is_not_told() {
     assert_eq!(add(&roles, &by, "editor", "user:bob").await, Written::New);
     assert_eq!(add(&roles, &by, "editor", "user:bob").await, Written::Same);
     let (editor, ann) = (name("editor"), resource("user:ann"));
-    let refused = roles.drop_member(&by, &editor, &ann).await.expect_err("no member");
+    let refused = roles.remove_member(&by, &editor, &ann).await.expect_err("no member");
     assert_eq!(refused.to_string(), "`user:ann` is no member of the role `editor`");
     let nobody = name("nobody");
     let missing = [
         roles.remove(&by, &nobody).await.expect_err("no role"),
         roles.add_member(&by, &nobody, &ann).await.expect_err("no role"),
-        roles.drop_member(&by, &nobody, &ann).await.expect_err("no role"),
+        roles.remove_member(&by, &nobody, &ann).await.expect_err("no role"),
         roles.role(&Tenant::default(), &nobody).await.expect_err("no role"),
         roles.members(&Tenant::default(), &nobody, None, 1).await.expect_err("no role"),
     ];
@@ -132,7 +133,7 @@ async fn administrator_is_there_in_every_tenant_and_stays_as_it_is() {
     );
     add(&roles, &by, "administrator", "user:ann").await;
     assert_eq!(rights(&roles, "user:ann").await, ["*"]);
-    roles.drop_member(&by, &name("administrator"), &resource("user:ann")).await.expect("dropped");
+    roles.remove_member(&by, &name("administrator"), &resource("user:ann")).await.expect("dropped");
     assert!(rights(&roles, "user:ann").await.is_empty());
     let row = "INSERT INTO gesta.role (tenant, name, permissions, changed_by) VALUES ('default', 'administrator', '{}', 'a:b')";
     db.admin().await.batch_execute(row).await.expect_err("no row may take its name");
@@ -223,6 +224,29 @@ async fn hostile_names_are_stored_as_they_are() {
     check_log(&db).await;
 }
 
+/// Keys of all columns together fit into an index, also where nothing in them can be packed.
+#[tokio::test]
+async fn longest_names_of_all_can_be_stored() {
+    let db = database().await;
+    let roles = Roles::new(&db.store().await);
+    let noise = |len: usize| -> String {
+        let mut seed = 7_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'a' + u8::try_from((seed >> 33) % 26).expect("small"))
+        };
+        (0..len).map(|_| next()).collect()
+    };
+    let tenant = Tenant::new(noise(63)).expect("a tenant");
+    let by = Giver::operator(&Context::new(&resource("user:root")).tenant(tenant.clone()));
+    let longest = noise(NAME_LEN_MAX);
+    put(&roles, &by, &role(&longest, &["a.b"])).await;
+    let who = gesta::ResourceRef::new(&noise(63), noise(2048)).expect("somebody");
+    roles.add_member(&by, &name(&longest), &who).await.expect("added");
+    assert!(roles.rights(&tenant, &who, &[]).await.expect("rights").have("a.b"));
+    assert_eq!(roles.remove(&by, &name(&longest)).await.expect("removed"), 1);
+}
+
 /// A change whose action cannot be stored is none.
 #[tokio::test]
 async fn change_that_is_not_told_is_not_made() {
@@ -233,13 +257,13 @@ async fn change_that_is_not_told_is_not_made() {
     put(&roles, &operator(), &role("editor", &["a.b"])).await;
     add(&roles, &operator(), "editor", "user:bob").await;
     db.admin().await.batch_execute(refuse).await.expect("a trigger");
-    let by = gesta::role::Giver::operator(&Context::new(&resource("user:root")));
+    let by = operator();
     let (editor, ann, bob) = (name("editor"), resource("user:ann"), resource("user:bob"));
     let errors = [
         roles.put(&by, &role("editor", &["*"])).await.expect_err("refused"),
         roles.put(&by, &role("new", &["*"])).await.expect_err("refused"),
         roles.add_member(&by, &editor, &ann).await.expect_err("refused"),
-        roles.drop_member(&by, &editor, &bob).await.expect_err("refused"),
+        roles.remove_member(&by, &editor, &bob).await.expect_err("refused"),
         roles.remove(&by, &editor).await.expect_err("refused"),
     ];
     assert!(errors.iter().all(|error| matches!(error, RoleError::Record(_))), "{errors:?}");

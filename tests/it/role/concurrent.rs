@@ -120,7 +120,7 @@ async fn log_alone_gives_what_there_is_after_many_changes_at_once() {
                 let permission = format!("t{n}.w{round}");
                 match (n * 3 + round * 5) % 5 {
                     0 => drop(roles.remove(&operator(), &name(it)).await),
-                    1 => drop(roles.drop_member(&operator(), &name(it), &who).await),
+                    1 => drop(roles.remove_member(&operator(), &name(it), &who).await),
                     2 => drop(roles.add_member(&operator(), &name(it), &who).await),
                     _ => drop(put(&roles, &operator(), &role(it, &[&permission])).await),
                 }

@@ -76,7 +76,7 @@ async fn nobody_gives_what_they_do_not_have() {
     put(&roles, &mia, &role("desk", &["page.view"])).await;
     let error = roles.put(&mia, &role("desk", &["article.*", "page.view"])).await;
     assert_eq!(exceeds(&error.expect_err("it is gone")), Some("article.*"));
-    roles.drop_member(&mia, &name("desk"), &resource("user:mia")).await.expect("dropped");
+    roles.remove_member(&mia, &name("desk"), &resource("user:mia")).await.expect("dropped");
     let error = roles.add_member(&mia, &name("desk"), &resource("user:mia")).await;
     assert_eq!(exceeds(&error.expect_err("she has nothing")), Some("page.view"));
 }
@@ -102,7 +102,7 @@ async fn giving_does_not_believe_what_was_read_a_moment_ago() {
     let (here, there) = (Roles::new(&db.store().await), Roles::new(&db.store().await));
     add(&here, &operator(), "administrator", "user:mia").await;
     assert_eq!(rights(&there, "user:mia").await, ["*"]);
-    here.drop_member(&operator(), &name("administrator"), &resource("user:mia"))
+    here.remove_member(&operator(), &name("administrator"), &resource("user:mia"))
         .await
         .expect("dropped");
     let (mia, administrator) = (resource("user:mia"), name("administrator"));

@@ -41,11 +41,11 @@ async fn roles_of_tenants_are_apart() {
         assert!(members.expect("a page").is_empty());
         assert_eq!(roles.remove(&of("one"), &name("editor")).await.expect("removed"), 1);
         assert_eq!(rights("other", &bob).await, ["other.x"]);
-        let missing = roles.drop_member(&of("third"), &name("editor"), &bob).await;
+        let missing = roles.remove_member(&of("third"), &name("editor"), &bob).await;
         assert!(matches!(missing, Err(RoleError::NotFound { .. })), "{missing:?}");
         roles.remove(&of("other"), &name("editor")).await.expect("removed");
         roles
-            .drop_member(&of("one"), &name("administrator"), &resource("user:ann"))
+            .remove_member(&of("one"), &name("administrator"), &resource("user:ann"))
             .await
             .expect("dropped");
     }

@@ -243,3 +243,43 @@ async fn actions_of_a_run_in_the_background_are_the_askers() {
     assert_eq!(context["reason"], "quarterly");
     assert_eq!((&context["request_id"], &context["ip"]), (&"r-17".into(), &"192.0.2.7".into()));
 }
+
+/// Whoever started it in the foreground and does not wait for it has started it all the same.
+#[tokio::test]
+async fn run_whose_caller_is_gone_is_taken_up_by_a_worker() {
+    struct Once(Arc<Semaphore>, std::sync::atomic::AtomicBool);
+    impl Operation for Once {
+        type Input = ();
+        async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+            let ids: Vec<_> = piece.open_ids().into_iter().map(str::to_owned).collect();
+            let patch = serde_json::json!({ "state": "public" });
+            let which = gesta::session::Selection::ids(ids);
+            piece.session().update::<super::press::Article>(which, &patch).await?;
+            if !self.1.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                self.0.add_permits(1);
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    }
+    let reached = Arc::new(Semaphore::new(0));
+    let once = Once(Arc::clone(&reached), false.into());
+    let definitions = definitions().on("article", Definition::new("once", "Once", once));
+    let press = press_with(200, definitions).await;
+    let selection = press.selected(1..=200).await;
+    let (runs, asker) = (press.runs.clone(), editor());
+    let order = Start::new(article(), "once", selection);
+    let caller = tokio::spawn(async move { runs.start(&asker, order).await });
+    reached.acquire().await.expect("open").forget();
+    caller.abort();
+    assert!(caller.await.expect_err("it is gone").is_cancelled());
+    let page = press.runs.list(&Tenant::default(), &gesta::run::RunQuery::default()).await;
+    let run = page.expect("the runs").items[0].clone();
+    assert_eq!((run.state, run.counts.done), (RunState::Running, 0));
+    press.sql("UPDATE gesta.run SET held_until = now() - interval '1 second'").await;
+    let working = work(&press.runs, 1);
+    let run = ended(&press, run.id).await;
+    working.end().await;
+    assert_eq!((run.state, run.counts.done), (RunState::Succeeded, 200));
+    assert_eq!(press.number("SELECT count(*) FROM press.article WHERE edits = 1").await, 200);
+}

@@ -1,9 +1,13 @@
 //! Hostile input, hostile roles: nothing is interpolated, and no tenant gets at another one's runs.
 
 use gesta::definition::{Catalog, Definition, Rights, TypeSpec};
+use gesta::hook::Rule;
 use gesta::run::{Filter, RunError, Runs, Which};
+use gesta::{Model, Resource, ResourceRef};
+use serde::{Deserialize, Serialize};
 
 use super::press::{Publish, article, asker, definitions, editor, ids, press, press_with};
+use crate::support::resource;
 
 /// Names of tables and columns come from the catalog; whatever they are, they are names.
 #[tokio::test]
@@ -119,4 +123,37 @@ async fn more_than_a_selection_holds_is_refused_and_leaves_nothing() {
     press.sql("DELETE FROM press.article WHERE id = 7").await;
     let made = press.select(Which::Rows(Filter::all())).await.expect("a million");
     assert_eq!(made.total, 1_000_000);
+}
+
+/// What a model masks is not guessed by filters either.
+#[tokio::test]
+async fn column_that_a_model_masks_cannot_be_filtered_by() {
+    let spec = TypeSpec::model::<Note>("note", "note", "notes");
+    let publish = Definition::new("publish", "Publish", Publish);
+    let press = press_with(1, definitions().resource(spec).on("note", publish)).await;
+    let note = "note".parse().expect("a type");
+    let filter = |column| Which::Rows(Filter::all().is(column, "article 1"));
+    let error = press.runs.select(&editor(), &note, filter("title"), None).await;
+    let text = error.expect_err("masked").to_string();
+    let known =
+        "`title` cannot be filtered by; there are `id`, `state`, `words`, `seen_at`, `edits`";
+    assert!(text.ends_with(known), "{text}");
+}
+
+/// An article whose title is nobody's business.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    id: i64,
+}
+
+impl Resource for Note {
+    fn resource(&self) -> ResourceRef {
+        resource(&format!("note:{}", self.id))
+    }
+}
+
+impl Model for Note {
+    const TABLE: &'static str = "press.article";
+    const KEY: &'static str = "id";
+    const RULES: &'static [Rule] = &[Rule::Mask("title")];
 }

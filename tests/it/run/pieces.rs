@@ -1,16 +1,18 @@
 //! What becomes of objects: done, skipped, denied, failed; and what is recorded of that.
 
-use gesta::NewAction;
-use gesta::Outcome;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use gesta::definition::{Definition, Fate, Fault, Item, Level, Operation, Piece};
 use gesta::run::ItemOutcome::{Denied, Done, Failed, Skipped};
 use gesta::run::{RunState, Start};
+use gesta::session::Selection;
+use gesta::{NewAction, Outcome};
 use serde_json::json;
 
-use super::press::{article, counts, definitions, press, press_with};
+use super::press::{Article, article, counts, definitions, press, press_with};
 use crate::support::{check_log_but_xids, resource};
 
-/// B32: a run is always recorded, and what it does to a piece of objects is one transaction.
+/// Cases 20, 22 and 32: a run is always recorded, what it does to a piece is one transaction, and each object has its fate.
 #[tokio::test]
 async fn run_does_it_to_each_object_and_tells_what_became_of_it() {
     let press = press(6).await;
@@ -72,7 +74,7 @@ async fn streams_show_what_was_done_and_what_was_not() {
     assert_eq!(about[1].outcome, Outcome::Failed);
 }
 
-/// B36: messages are the run's, with their levels, in their order.
+/// B36: messages are the run's, with their levels, in their order, for as long as the run is kept.
 #[tokio::test]
 async fn messages_are_kept_with_their_levels_up_to_a_thousand() {
     struct Chatty;
@@ -186,4 +188,44 @@ async fn run_tells_of_each_object_that_its_operation_says_nothing_of() {
         assert_eq!((told.verb.as_str(), told.run), (name, Some(run.id)));
     }
     check_log_but_xids(&press.db).await;
+}
+
+/// Fails once as the world does, and then works.
+struct Flaky {
+    sql: &'static str,
+    times: AtomicU32,
+}
+
+impl Operation for Flaky {
+    type Input = ();
+    async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+        let ids: Vec<_> = piece.open_ids().into_iter().map(str::to_owned).collect();
+        let patch = json!({ "state": "public" });
+        piece.session().update::<Article>(Selection::ids(ids), &patch).await?;
+        if self.times.fetch_add(1, Ordering::Relaxed) == 1 {
+            let ran = piece.session().transaction().batch_execute(self.sql).await;
+            ran.map_err(|error| Fault::caused("the world got in the way", error))?;
+        }
+        Ok(())
+    }
+}
+
+/// A lost connection, a deadlock, a full disk say nothing of the objects: the piece is done again, and once.
+#[tokio::test]
+async fn what_passes_fails_no_object() {
+    for sql in [
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+        "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$",
+        "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$",
+    ] {
+        let flaky = Definition::new("flaky", "Flaky", Flaky { sql, times: AtomicU32::new(0) });
+        let press = press_with(400, definitions().on("article", flaky)).await;
+        let selection = press.selected(1..=400).await;
+        let run = press.start(Start::new(article(), "flaky", selection)).await.expect(sql).run;
+        assert_eq!((run.state, counts(&run)), (RunState::Succeeded, [400, 400, 0, 0, 0]), "{sql}");
+        let once = "SELECT count(*) FROM press.article WHERE edits = 1";
+        assert_eq!(press.number(once).await, 400);
+        let told = "SELECT count(*) FROM gesta.action WHERE verb = 'update'";
+        assert_eq!(press.number(told).await, 400);
+    }
 }

@@ -14,7 +14,7 @@ async fn places(press: &Press, selection: uuid::Uuid) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// B23: a key is its text, whatever a locale makes of it.
+/// Case 23: a key is its text, whatever a locale makes of it.
 #[tokio::test]
 async fn ids_select_rows_by_the_text_of_their_key_in_the_order_of_keys() {
     let press = press(2).await;
@@ -27,7 +27,7 @@ async fn ids_select_rows_by_the_text_of_their_key_in_the_order_of_keys() {
     assert_eq!((made.expires_at - made.created_at).num_minutes(), 60);
 }
 
-/// B26: an id that no row has selects nothing, and neither does one that no key can be.
+/// Case 26: an id that no row has selects nothing, and neither does one that no key can be.
 #[tokio::test]
 async fn ids_that_are_not_there_are_dropped_and_counted() {
     let press = press(3).await;
@@ -38,7 +38,7 @@ async fn ids_that_are_not_there_are_dropped_and_counted() {
     assert_eq!(places(&press, made.id).await, ["1"]);
 }
 
-/// B25: nothing selected is told, and changes nothing.
+/// Case 25: nothing selected is told, and changes nothing.
 #[tokio::test]
 async fn nothing_selected_is_a_refusal_that_changes_nothing() {
     let press = press(3).await;
@@ -64,7 +64,7 @@ async fn nothing_selected_is_a_refusal_that_changes_nothing() {
     assert_eq!(press.number(left).await, 0);
 }
 
-/// B24: all rows of the filtered list, or those ids that are in it.
+/// Case 24: all rows of the filtered list, or those ids that are in it.
 #[tokio::test]
 async fn select_across_takes_the_filter_and_drops_ids_outside_of_it() {
     let press = press(20).await;

@@ -14,7 +14,7 @@ use crate::support::{database, resource};
 
 /// What only the other tenant's actions hold.
 const SECRET: &str = "written-by-other";
-const ROUNDS: u32 = 1_500;
+const ROUNDS: u32 = 3_000;
 
 /// Numbers that a seed makes: `SplitMix64`.
 struct Random(u64);

@@ -50,7 +50,7 @@ pub(crate) async fn delete(
     OfMember(who): OfMember,
     Query(Reason(reason)): Query<Reason>,
 ) -> Result<NoContent, Problem> {
-    let dropped = by.0.state.roles().drop_member(&by.giver(reason)?, &name, &who).await;
+    let dropped = by.0.state.roles().remove_member(&by.giver(reason)?, &name, &who).await;
     dropped.map_err(|error| by.refused(error))?;
     Ok(NoContent)
 }

@@ -9,6 +9,7 @@
 //! Who has `runs:read` sees the runs of all; who has only `actions:run`, their own.
 
 pub(crate) mod cancel;
+pub(crate) mod download;
 pub(crate) mod events;
 mod form;
 mod given;
@@ -29,4 +30,4 @@ mod wrong;
 #[cfg(feature = "cli")]
 pub(crate) use form::{ItemForm, RunForm};
 #[cfg(feature = "cli")]
-pub(crate) use plan_form::{PlanForm, PlannedForm};
+pub(crate) use plan_form::{PlanForm, PlannedActionForm, PlannedForm};

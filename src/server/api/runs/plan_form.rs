@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::form::CountsForm;
 use crate::action::form::{GivenParty, Party, time};
-use crate::definition::Fate;
+use crate::definition::{Consequence, Consequences, Fate};
 use crate::json::Json;
 use crate::resource::ResourceRef;
 use crate::run::{Plan, Planned};
@@ -27,6 +27,8 @@ pub(crate) struct PlanForm {
     pub(crate) sample: Vec<PlannedForm>,
     /// What the action said.
     pub(crate) messages: Vec<SaidForm>,
+    /// What else would happen, of the objects with which it was tried.
+    pub(crate) consequences: ConsequencesForm,
     /// Objects that were changed by somebody since they were selected or last planned, up to 20.
     pub(crate) changed: Vec<ResourceRef>,
     /// Whether it runs with the token only.
@@ -35,6 +37,51 @@ pub(crate) struct PlanForm {
     pub(crate) token: String,
     /// From when on the token is refused.
     pub(crate) expires_at: String,
+}
+
+/// What would happen to rows that were not selected.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Consequences)]
+pub(crate) struct ConsequencesForm {
+    /// By what happens to them, then by table.
+    pub(crate) items: Vec<ConsequenceForm>,
+    /// Whether that is everything; otherwise the numbers are the least.
+    pub(crate) is_whole: bool,
+}
+
+/// Rows of one table that were not selected.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Consequence)]
+pub(crate) struct ConsequenceForm {
+    /// What happens to them: they are `deleted` or `emptied` too, or they are `forbidding` it.
+    pub(crate) impact: &'static str,
+    /// Their table.
+    pub(crate) table: String,
+    /// The type whose objects they are.
+    #[schema(required)]
+    pub(crate) r#type: Option<String>,
+    /// How many; null where that cannot be found out.
+    #[schema(required)]
+    pub(crate) rows: Option<u64>,
+    /// The keys of a few of them, where they forbid it.
+    pub(crate) keys: Vec<String>,
+    /// The permission that it would take and that is missing: it is refused then.
+    #[schema(required)]
+    pub(crate) missing: Option<String>,
+}
+
+impl From<Consequences> for ConsequencesForm {
+    fn from(found: Consequences) -> Self {
+        let form = |it: Consequence| ConsequenceForm {
+            impact: it.impact.as_str(),
+            table: it.table,
+            r#type: it.kind.map(String::from),
+            rows: it.rows,
+            keys: it.keys,
+            missing: it.missing,
+        };
+        Self { items: found.all.into_iter().map(form).collect(), is_whole: found.is_whole }
+    }
 }
 
 /// An object, and what would happen to it.
@@ -86,6 +133,7 @@ impl From<Plan> for PlanForm {
             tried: plan.tried.into(),
             sample: plan.sample.into_iter().map(PlannedForm::from).collect(),
             messages: plan.messages.into_iter().map(said).collect(),
+            consequences: plan.consequences.into(),
             changed: plan.changed,
             needs_confirmation: plan.needs_confirmation,
             token: plan.token,
@@ -128,6 +176,7 @@ pub(super) fn example() -> Value {
         "tried": {"total": 43, "pending": 0, "done": 42, "skipped": 1, "denied": 0, "failed": 0},
         "sample": [item],
         "messages": [],
+        "consequences": {"items": [], "is_whole": true},
         "changed": [],
         "needs_confirmation": true,
         "token": "AQ.5vO0dZ1cV2s",

@@ -59,7 +59,7 @@ pub(crate) async fn post(
     if let Some(key) = &idempotency_key
         && let Some(before) = state.runs().started_before(&asker, key, fingerprint).await?
     {
-        return answer(&state, &before);
+        return Ok(answer(&state, &before));
     }
     let token = body.token.clone();
     let (given, input) = body.parts();

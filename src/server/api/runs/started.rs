@@ -32,11 +32,11 @@ pub(super) async fn started(
     start: impl Future<Output = Result<Started, RunError>> + Send + 'static,
 ) -> Result<Response, Problem> {
     let started = tokio::spawn(start).await.map_err(|error| Problem::internal(&error))??;
-    answer(state, &started)
+    Ok(answer(state, &started))
 }
 
 /// The answer with a run.
-pub(super) fn answer(state: &AppState, started: &Started) -> Result<Response, Problem> {
+pub(super) fn answer(state: &AppState, started: &Started) -> Response {
     let run = RunForm::from(&started.run);
     let location = format!("{}/api/v1/runs/{}", state.base_path(), run.id);
     let is_ended = run.is_ended;
@@ -47,5 +47,5 @@ pub(super) fn answer(state: &AppState, started: &Started) -> Result<Response, Pr
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(LOCATION, location);
     }
-    Ok(response)
+    response
 }

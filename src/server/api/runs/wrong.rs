@@ -23,13 +23,14 @@ impl From<RunError> for Problem {
             RunError::EmptySelection { dropped } => {
                 Self::new(Kind::NothingSelected, nothing(dropped))
             }
-            RunError::TooMany | RunError::TooManyOpen { .. } => Self::new(Kind::TooMany, text),
+            RunError::TooManyOpen { .. } => Self::new(Kind::Quota, text),
+            RunError::TooMany => Self::new(Kind::TooMany, text),
             RunError::Filter(_) => body("/filter", "invalid-value"),
             RunError::Id(_) => body("/ids", "invalid-value"),
             RunError::Query(error) => search_failed(error),
             RunError::SelectionGone(_) => Self::new(Kind::SelectionGone, text),
             RunError::Input(faults) => {
-                Self::faults(Kind::Input, faults.into_iter().map(of_input).collect())
+                Self::faults(Kind::Input, faults.iter().map(of_input).collect())
             }
             RunError::ConfirmationNeeded { .. }
             | RunError::TokenInvalid
@@ -68,7 +69,7 @@ fn nothing(dropped: u32) -> String {
     format!("Nothing is selected, so nothing was changed.{why}")
 }
 
-fn of_input(fault: InputFault) -> Fault {
+fn of_input(fault: &InputFault) -> Fault {
     let pointer = format!("/input{}", fault.pointer);
     Fault::pointer(pointer, "invalid-value", fault.to_string())
 }
