@@ -283,3 +283,28 @@ async fn run_whose_caller_is_gone_is_taken_up_by_a_worker() {
     assert_eq!((run.state, run.counts.done), (RunState::Succeeded, 200));
     assert_eq!(press.number("SELECT count(*) FROM press.article WHERE edits = 1").await, 200);
 }
+
+/// The heartbeat: who is at work for longer than the lease keeps the run.
+#[tokio::test]
+async fn piece_that_takes_longer_than_the_lease_is_left_to_its_holder() {
+    struct Long(Arc<std::sync::atomic::AtomicU32>);
+    impl Operation for Long {
+        type Input = ();
+        async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let slept = piece.session().transaction().batch_execute("SELECT pg_sleep(2)").await;
+            slept.map_err(|error| Fault::caused("failed to sleep", error))
+        }
+    }
+    let times = Arc::default();
+    let long = Definition::new("long", "Long", Long(Arc::clone(&times)));
+    let press = press_with(1, definitions().on("article", long)).await;
+    let selection = press.selected([1]).await;
+    let runs = press.runs.clone().lease(Duration::from_millis(900));
+    let working = work(&press.runs, 1);
+    let order = Start::new(article(), "long", selection);
+    let run = runs.start(&editor(), order).await.expect("started").run;
+    working.end().await;
+    assert_eq!((run.state, run.counts.done), (RunState::Succeeded, 1));
+    assert_eq!(times.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
