@@ -189,6 +189,24 @@ async fn tenants_take_turns() {
     assert!(rows.is_empty());
 }
 
+/// Two workers that ask at the same moment: nobody waits, and nobody gets what another one has.
+#[tokio::test]
+async fn workers_that_ask_at_once_get_different_runs() {
+    let press = press(2).await;
+    let runs = [queued(&press, [1]).await.id, queued(&press, [2]).await.id];
+    let (mut first, second) =
+        (press.db.connect("gesta_app").await, press.db.connect("gesta_app").await);
+    let claim = "SELECT run FROM gesta.claim_run(gen_random_uuid(), '1 hour')";
+    let tx = first.transaction().await.expect("a transaction");
+    let taken = tx.query_one(claim, &[]).await.expect("claimed").get::<_, Uuid>(0);
+    let other = second.query_one(claim, &[]).await.expect("claimed").get::<_, Uuid>(0);
+    assert_eq!([taken, other], runs);
+    assert!(second.query(claim, &[]).await.expect("asked").is_empty());
+    tx.rollback().await.expect("given back");
+    let again = second.query_one(claim, &[]).await.expect("claimed").get::<_, Uuid>(0);
+    assert_eq!(again, taken);
+}
+
 /// What a program does not know, another one may: the run waits for it.
 #[tokio::test]
 async fn run_of_an_unknown_definition_is_left_to_others() {
