@@ -170,7 +170,7 @@ async fn large(rig: &Rig) {
 async fn start(rig: &Rig) {
     for objects in [SMALL, LARGE] {
         let (mut queued, mut planned) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS * 10 {
+        for _ in 0..ROUNDS * 3 {
             let selection = rig.select(objects).await;
             queued.push(timed(rig.run("nothing", selection, Mode::Background)).await);
             let (asker, kind) = (asker(), article());

@@ -4,8 +4,10 @@
 //! Deferred constraints are checked at the end of each part: at COMMIT nobody could tell whose they are.
 
 use std::error::Error as _;
+use std::panic::AssertUnwindSafe;
 
 use deadpool_postgres::Transaction;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 
 use super::error::{RunError, database};
@@ -52,7 +54,7 @@ impl Attempt<'_> {
         let mut parts = vec![(0, items.len())];
         while let Some((start, end)) = parts.pop() {
             let of_part = &items[start..end];
-            match self.once(tx, of_part).await? {
+            match self.caught(tx, of_part).await? {
                 Ok(tried) => {
                     let known = tried.fates.into_iter().map(Some);
                     fates.splice(start..end, known);
@@ -72,8 +74,19 @@ impl Attempt<'_> {
         Ok(Tried { fates, messages })
     }
 
-    /// Does it to all objects, or to none: a fault is what they failed with.
-    pub(super) async fn once(
+    /// Does it to all objects, or to none. An operation that panics has failed, and so has the object that makes it panic.
+    pub(super) async fn caught(
+        &self,
+        tx: &mut Transaction<'_>,
+        items: &[Item],
+    ) -> Result<Result<Tried, Fault>, RunError> {
+        // What it leaves is dropped: the savepoint is rolled back, and nothing else was shared.
+        let once = AssertUnwindSafe(self.once(tx, items)).catch_unwind();
+        once.await.unwrap_or_else(|_| Ok(Err(Fault::new("the operation panicked"))))
+    }
+
+    /// The same: a fault is what they failed with.
+    async fn once(
         &self,
         tx: &mut Transaction<'_>,
         items: &[Item],

@@ -68,7 +68,7 @@ impl Task<'_> {
             }
             let items = self.pending(&tx, behind, PIECE_LEN_MAX).await?;
             let Some(last) = items.last() else { break };
-            let tried = match self.attempt(local).once(&mut tx, &items).await? {
+            let tried = match self.attempt(local).caught(&mut tx, &items).await? {
                 Ok(tried) => tried,
                 Err(fault) => {
                     let why = cut(&chain(&fault));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -104,13 +104,15 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(_) = works.join_next() => {}
+                Some(ended) = works.join_next() => tell_panic(ended),
                 () = self.runs.wake.notified(), if !is_full => {}
                 () = tokio::time::sleep(POLL) => {}
             }
         }
         stopping.send_replace(Stop::Yes);
-        while works.join_next().await.is_some() {}
+        while let Some(ended) = works.join_next().await {
+            tell_panic(ended);
+        }
     }
 
     /// Looks for old runs and selections, now and then.
@@ -138,6 +140,13 @@ impl Worker {
         let tenant: String = row.get(0);
         let tenant = Tenant::new(tenant).map_err(|_| RunError::Row("a tenant"))?;
         Ok(Some(Job { tenant, id: row.get::<_, Uuid>(1), holder }))
+    }
+}
+
+/// Its run is taken up by others after the lease.
+fn tell_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = %chain(&error), "work on a run broke off");
     }
 }
 

@@ -189,6 +189,24 @@ async fn tenants_take_turns() {
     assert!(rows.is_empty());
 }
 
+/// Two workers that ask at the same moment: nobody waits, and nobody gets what another one has.
+#[tokio::test]
+async fn workers_that_ask_at_once_get_different_runs() {
+    let press = press(2).await;
+    let runs = [queued(&press, [1]).await.id, queued(&press, [2]).await.id];
+    let (mut first, second) =
+        (press.db.connect("gesta_app").await, press.db.connect("gesta_app").await);
+    let claim = "SELECT run FROM gesta.claim_run(gen_random_uuid(), '1 hour')";
+    let tx = first.transaction().await.expect("a transaction");
+    let taken = tx.query_one(claim, &[]).await.expect("claimed").get::<_, Uuid>(0);
+    let other = second.query_one(claim, &[]).await.expect("claimed").get::<_, Uuid>(0);
+    assert_eq!([taken, other], runs);
+    assert!(second.query(claim, &[]).await.expect("asked").is_empty());
+    tx.rollback().await.expect("given back");
+    let again = second.query_one(claim, &[]).await.expect("claimed").get::<_, Uuid>(0);
+    assert_eq!(again, taken);
+}
+
 /// What a program does not know, another one may: the run waits for it.
 #[tokio::test]
 async fn run_of_an_unknown_definition_is_left_to_others() {
@@ -282,4 +300,29 @@ async fn run_whose_caller_is_gone_is_taken_up_by_a_worker() {
     working.end().await;
     assert_eq!((run.state, run.counts.done), (RunState::Succeeded, 200));
     assert_eq!(press.number("SELECT count(*) FROM press.article WHERE edits = 1").await, 200);
+}
+
+/// The heartbeat: who is at work for longer than the lease keeps the run.
+#[tokio::test]
+async fn piece_that_takes_longer_than_the_lease_is_left_to_its_holder() {
+    struct Long(Arc<std::sync::atomic::AtomicU32>);
+    impl Operation for Long {
+        type Input = ();
+        async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let slept = piece.session().transaction().batch_execute("SELECT pg_sleep(2)").await;
+            slept.map_err(|error| Fault::caused("failed to sleep", error))
+        }
+    }
+    let times = Arc::default();
+    let long = Definition::new("long", "Long", Long(Arc::clone(&times)));
+    let press = press_with(1, definitions().on("article", long)).await;
+    let selection = press.selected([1]).await;
+    let runs = press.runs.clone().lease(Duration::from_millis(900));
+    let working = work(&press.runs, 1);
+    let order = Start::new(article(), "long", selection);
+    let run = runs.start(&editor(), order).await.expect("started").run;
+    working.end().await;
+    assert_eq!((run.state, run.counts.done), (RunState::Succeeded, 1));
+    assert_eq!(times.load(std::sync::atomic::Ordering::Relaxed), 1);
 }

@@ -196,3 +196,26 @@ async fn what_passes_fails_no_object() {
         assert_eq!(press.number(told).await, 400);
     }
 }
+
+#[tokio::test]
+async fn operation_that_panics_fails_the_object_that_makes_it_panic() {
+    struct Fragile;
+    impl Operation for Fragile {
+        type Input = ();
+        async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+            let ids: Vec<_> = piece.open_ids().into_iter().map(str::to_owned).collect();
+            let patch = json!({ "state": "public" });
+            let which = Selection::ids(ids.iter());
+            piece.session().update::<Article>(which, &patch).await?;
+            assert!(!ids.iter().any(|id| id == "7"), "the test makes it panic");
+            Ok(())
+        }
+    }
+    let fragile = Definition::new("fragile", "Fragile", Fragile);
+    let press = press_with(20, definitions().on("article", fragile)).await;
+    let selection = press.selected(1..=20).await;
+    let run = press.start(Start::new(article(), "fragile", selection)).await.expect("started").run;
+    assert_eq!((run.state, counts(&run)), (RunState::Partial, [20, 19, 0, 0, 1]));
+    assert_eq!(press.items(run.id).await[6].note.as_deref(), Some("the operation panicked"));
+    assert_eq!(press.number("SELECT sum(edits) FROM press.article").await, 19);
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use gesta::definition::{Definition, Fate, Fault, Input, Level, Message, Order, Remote, Reporter};
 use gesta::run::ItemOutcome::{Denied, Done, Failed, Skipped};
-use gesta::run::{RunInfo, RunState, Start};
+use gesta::run::{RunInfo, RunQuery, RunState, Start};
 use gesta::{Outcome, ResourceType};
 use serde_json::json;
 
@@ -18,6 +18,8 @@ enum Answer {
     Report(Vec<(u32, Fate)>),
     Tell(Level, &'static str),
     Break(&'static str),
+    /// Never comes back.
+    Hang,
     /// Cancels the run meanwhile, as somebody else would.
     Cancel(Arc<Mutex<Option<gesta::run::Runs>>>),
 }
@@ -48,6 +50,7 @@ impl Remote for Elsewhere {
                         (Vec::new(), vec![Message { level, text: text.to_owned() }])
                     }
                     Answer::Break(why) => return Err(Fault::new(why)),
+                    Answer::Hang => std::future::pending().await,
                     Answer::Cancel(runs) => {
                         let runs = runs.lock().expect("no panic").clone().expect("the engine");
                         runs.cancel(&editor(), order.run).await.expect("cancelled");
@@ -216,6 +219,29 @@ async fn report_to_a_cancelled_run_says_stop() {
     assert_eq!(*rig.goes_on.lock().expect("no panic"), [true, false]);
     assert_eq!(rig.asked.lock().expect("no panic").len(), 1);
     assert!(rig.press.verbs("article:2").await.is_empty());
+}
+
+/// Somebody who waits for an answer that does not come learns of it from the heartbeat.
+#[tokio::test]
+async fn cancelled_run_does_not_wait_for_an_answer_that_does_not_come() {
+    let rig = rig(|_, _| vec![done([0]), Answer::Hang]).await;
+    let press = &rig.press;
+    let cancelling = async {
+        loop {
+            let page = press.runs.list(&gesta::Tenant::default(), &RunQuery::default()).await;
+            match page.expect("the runs").items.first() {
+                Some(run) if run.counts.done == 1 => break run.id,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let cancelled =
+        async { press.runs.cancel(&editor(), cancelling.await).await.expect("cancelled") };
+    let (run, cancelled) = tokio::join!(rig.extract(), cancelled);
+    assert_eq!(
+        (run.id, run.state, counts(&run)),
+        (cancelled.id, RunState::Cancelled, [4, 1, 0, 0, 0])
+    );
 }
 
 /// Objects that are in no table of this database.
