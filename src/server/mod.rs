@@ -53,6 +53,7 @@ mod verbs;
 pub(crate) use api::actions::ActionForm;
 #[cfg(feature = "cli")]
 pub(crate) use api::keys::KeyForm;
+#[cfg(feature = "cli")]
 pub(crate) use api::roles::{MemberForm, RoleForm};
 #[cfg(feature = "cli")]
 pub(crate) use api::runs::{ItemForm, PlanForm, PlannedActionForm, PlannedForm, RunForm};

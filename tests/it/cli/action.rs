@@ -1,6 +1,7 @@
 //! What is run by command: lists, plans, runs, and how it ends. The program is this one, with actions of its own.
 
 use gesta::role::{Giver, NewRole, RoleName, Roles};
+use gesta::run::{Runs, Worker, WorkerOptions};
 use gesta::{Context, Reader, StreamQuery, Tenant};
 use serde_json::json;
 
@@ -179,6 +180,23 @@ async fn runs_are_listed_shown_cancelled_and_retried() {
     let unknown = uuid::Uuid::from_u128(7).to_string();
     gesta.run(&["run", "show", &unknown]).expect_code(3, &["run show"]);
     gesta.run(&["run", "show", "x"]).expect_code(2, &["run show"]);
+}
+
+/// Here the worker is this test, as it is a server elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn run_that_is_left_to_a_worker_is_watched_until_it_ends() {
+    let (db, gesta) = newsroom().await;
+    let runs = Runs::new(&db.store().await, catalog());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = Worker::new(&runs, WorkerOptions::default().slots(1));
+    let working = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    let run = ["action", "run", "article", "publish", "--ids", "1,23", "--reason", "x", "--yes"];
+    let ended = gesta.run(&[&run[..], &["--wait"]].concat()).expect_code(5, &run);
+    let told = super::program::json_lines(&ended.stdout).remove(0);
+    assert_eq!((&told["state"], &told["is_background"]), (&json!("partial"), &json!(true)));
+    assert_eq!(states(&db, &[1]).await, ["published"]);
+    drop(stop);
+    working.await.expect("no panic");
 }
 
 #[tokio::test]
