@@ -46,6 +46,19 @@ impl Engine {
         &self.asker.context.tenant
     }
 
+    /// What they are about to run, by its name. That they may not is recorded.
+    pub(super) async fn offer_to_run(
+        &self,
+        kind: &ResourceType,
+        name: &str,
+    ) -> anyhow::Result<Offer<'_>> {
+        let offer = self.offer(kind, name);
+        if offer.is_err() {
+            self.runs.refuse(&self.asker, kind, name).await;
+        }
+        offer
+    }
+
     /// What they may run, by its name.
     pub(super) fn offer(&self, kind: &ResourceType, name: &str) -> anyhow::Result<Offer<'_>> {
         let catalog = self.runs.catalog();

@@ -60,6 +60,14 @@ pub enum RunError {
         /// How many objects they hold.
         open: i64,
     },
+    /// What is offered at a single object is run on one.
+    #[error("`{name}` is for one object at a time, but {given} are selected; select one of them")]
+    NotSingle {
+        /// The definition.
+        name: String,
+        /// How many are selected.
+        given: u32,
+    },
     /// The filter cannot be used.
     #[error("the filter is refused: {0}")]
     Filter(String),

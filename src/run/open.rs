@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::error::RunError;
 use super::info::SelectionInfo;
 use super::runs::{cell, count, query};
-use crate::definition::Asker;
+use crate::definition::{Asker, Definition, Places};
 use crate::resource::ResourceType;
 
 /// Locked, so that of two plans of a selection one sees what the other has found to be different.
@@ -52,6 +52,21 @@ pub(super) async fn of_kind(
 ) -> Result<Opened, RunError> {
     let opened = find(tx, asker, id).await?;
     if opened.info.kind == *kind { Ok(opened) } else { Err(RunError::SelectionGone(id)) }
+}
+
+/// The same, of as many objects as a definition is offered for.
+pub(super) async fn for_run(
+    tx: &Transaction<'_>,
+    asker: &Asker,
+    id: Uuid,
+    (kind, definition): (&ResourceType, &Definition),
+) -> Result<Opened, RunError> {
+    let opened = of_kind(tx, asker, id, kind).await?;
+    let given = opened.info.total;
+    if definition.places == Places::Object && given != 1 {
+        return Err(RunError::NotSingle { name: definition.name.clone(), given });
+    }
+    Ok(opened)
 }
 
 fn read(row: &Row) -> Result<Opened, RunError> {

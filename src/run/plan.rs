@@ -88,7 +88,7 @@ impl Runs {
         definition.check(&input).map_err(RunError::Input)?;
         let mut client = self.client().await?;
         let tx = begin(&mut client, &asker.context.tenant).await?;
-        let mut opened = open::of_kind(&tx, asker, selection, kind).await?;
+        let mut opened = open::for_run(&tx, asker, selection, (kind, definition)).await?;
         let changed = match self.catalog.resource(kind) {
             Some(spec) => version::refresh(&self.store, &tx, kind, spec, &mut opened).await?,
             None => Vec::new(),

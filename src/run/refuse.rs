@@ -18,7 +18,7 @@ VALUES ($1, $2, $3, $4, $5, 'refused', $6, $7, $8, $9, $10, $11, '{}', false, $1
 impl Runs {
     /// What to tell somebody whom the catalog does not offer this: where it is known, the attempt is recorded first, as a run
     /// of the state `refused` and as an action.
-    pub(super) async fn refuse(&self, asker: &Asker, kind: &ResourceType, name: &str) -> RunError {
+    pub(crate) async fn refuse(&self, asker: &Asker, kind: &ResourceType, name: &str) -> RunError {
         let Some(definition) = self.catalog.known(kind, name) else {
             return RunError::UnknownAction { kind: kind.clone(), name: name.to_owned() };
         };

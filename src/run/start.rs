@@ -170,7 +170,7 @@ impl Runs {
         if let Some(found) = record::find(&tx, asker, &key, &request).await? {
             return Ok(found);
         }
-        let selection = open::of_kind(&tx, asker, order.selection, kind).await?;
+        let selection = open::for_run(&tx, asker, order.selection, (kind, definition)).await?;
         // Whoever sent the same at the same moment had the selection locked until their run was recorded.
         if let Some(found) = record::find(&tx, asker, &key, &request).await? {
             return Ok(found);

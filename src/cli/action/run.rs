@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     if let Some(reason) = &args.reason {
         engine.asker.context = engine.asker.context.clone().reason(reason);
     }
-    let offer = engine.offer(&args.kind, &args.name)?;
+    let offer = engine.offer_to_run(&args.kind, &args.name).await?;
     let input = args.input.read(&offer)?;
     let which = args.which.understood()?;
     let (runs, asker) = (&engine.runs, &engine.asker);

@@ -1,6 +1,7 @@
 //! `gesta run`: who ran what, and what became of it.
 
 mod control;
+mod download;
 mod items;
 mod list;
 mod show;
@@ -18,7 +19,8 @@ Examples:
   gesta run ls --object article:7          and on which occasion this article
   gesta run show 0199f3c1-…                who, what, why, and what became of it
   gesta run items 0199f3c1-… --outcome failed
-  gesta run retry 0199f3c1-…               once more, over what failed";
+  gesta run retry 0199f3c1-…               once more, over what failed
+  gesta run download 0199f3c1-… > all.csv  the file of an export";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +42,8 @@ enum Command {
     Cancel(control::Cancel),
     /// Run again over what failed, and what nothing became of
     Retry(control::Retry),
+    /// Print the file that a run has left, as an export does
+    Download(download::Args),
 }
 
 /// A run.
@@ -68,5 +72,6 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         }
         Command::Cancel(cancel) => control::cancel(&cancel, session).await,
         Command::Retry(retry) => control::retry(&retry, session).await,
+        Command::Download(args) => download::run(&args, session).await,
     }
 }

@@ -24,6 +24,12 @@ async fn file_is_listed_run_and_refused_at_its_line() {
     let rows = "SELECT concat_ws(' ', id, state) FROM newsroom.article ORDER BY id";
     assert_eq!(desk.texts(rows).await, ["1 published", "2 draft", "3 published"]);
 
+    let export = ["action", "run", "article", "export", "--ids", "1,3", "--reason", "x", "--yes"];
+    let run: Value = serde_json::from_str(&by_env.ok(&export)).expect("JSON");
+    let file = by_env.ok(&["run", "download", run["id"].as_str().expect("an id")]);
+    let states: Vec<_> = file.lines().filter_map(|line| line.split(',').nth(3)).collect();
+    assert_eq!(states, ["state", "published", "published"], "{file}");
+
     let folder = tempfile::tempdir().expect("a folder");
     let wrong = folder.path().join("wrong.toml");
     std::fs::write(&wrong, "[types.article]\nsingular = \"article\"\nplurals = \"x\"\n")

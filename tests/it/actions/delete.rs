@@ -30,8 +30,8 @@ fn skipped() -> Fate {
     Fate::Skipped("it is no longer there".to_owned())
 }
 
-/// B43, B44: each deletion is an action with what the row was, and all of them are one INSERT; what is not there is skipped
-/// without a word in the log.
+/// Cases 43 and 44: each deletion is an action with what the row was, and all of them are one INSERT; what is not there
+/// is skipped without a word in the log.
 #[tokio::test]
 async fn deleted_rows_are_recorded_with_what_they_were_in_one_insert() {
     let desk = Desk::new().await;
@@ -71,6 +71,7 @@ async fn hidden_columns_are_told_to_nobody() {
     assert!(log[0].contains(r#""title": ["***", null]"#) && !log[0].contains("note"), "{log:?}");
 }
 
+/// Case 45.
 #[tokio::test]
 async fn triggers_of_a_tracked_table_record_the_deletion_and_nothing_else_does() {
     let desk = Desk::new().await;
@@ -92,7 +93,7 @@ async fn triggers_of_a_tracked_table_record_the_deletion_and_nothing_else_does()
     assert_eq!(desk.texts(sql).await, ["user:42 spring cleaning"]);
 }
 
-/// B39, B40, B46: what goes with it is counted through all levels, and a few keys of what forbids it are named.
+/// Cases 39, 40 and 46: what goes with it is counted through all levels, and a few keys of what forbids it are named.
 #[tokio::test]
 async fn consequences_are_counted_by_table_through_all_levels() {
     let desk = Desk::new().await;
@@ -161,7 +162,8 @@ async fn what_is_too_deep_or_too_many_is_told_as_the_least() {
     assert!(counted >= rows as u64, "{counted}");
 }
 
-/// B41: types that go with it and that the asker may not delete are named before, and refused when it runs all the same.
+/// Case 41: types that go with it and that the asker may not delete are named before, and refused when it runs all the
+/// same.
 #[tokio::test]
 async fn types_that_may_not_be_deleted_do_not_go_with_others() {
     let desk = Desk::new().await;
@@ -178,7 +180,7 @@ async fn types_that_may_not_be_deleted_do_not_go_with_others() {
     assert_eq!(desk.consequences("article", &["1"], &asker(&["*"])).await.refusal(), None);
 }
 
-/// B42: what others refer to is not deleted, and nothing else of it either; the other objects are.
+/// Case 42: what others refer to is not deleted, and nothing else of it either; the other objects are.
 #[tokio::test]
 async fn what_references_forbid_fails_by_itself() {
     let desk = Desk::new().await;

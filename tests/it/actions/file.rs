@@ -43,7 +43,7 @@ fn offered(catalog: &Catalog, kind: &str, rights: Rights) -> Vec<String> {
         .collect()
 }
 
-/// B38, B48: delete needs its permission, is labelled by the type's plural, and is offered in lists only.
+/// Cases 8, 38 and 48: delete needs its permission, is labelled by the type's plural, and is offered in lists only.
 #[test]
 fn every_type_has_delete_and_export_without_a_word() {
     let catalog = tried(ARTICLE).expect("a catalog");

@@ -32,6 +32,7 @@ async fn plan_of_a_deletion_has_its_consequences() {
     assert_eq!(plan.json()["consequences"], wanted);
 }
 
+/// Case 29.
 #[tokio::test]
 async fn file_of_a_run_is_downloaded_by_whoever_ran_it() {
     let room = room().await;

@@ -26,8 +26,8 @@ async fn outcomes(runs: &Runs, run: Uuid) -> Vec<(String, ItemOutcome)> {
     items.into_iter().map(|item| (item.object.id.to_string(), item.outcome)).collect()
 }
 
-/// B39, B41, B42, B43: a plan tells what goes with it, what forbids it and what is not permitted, and changes nothing; what
-/// was confirmed is done as far as it may be.
+/// Cases 39, 41, 42 and 43: a plan tells what goes with it, what forbids it and what is not permitted, and changes
+/// nothing; what was confirmed is done as far as it may be.
 #[tokio::test]
 async fn deletion_is_planned_confirmed_and_done_as_far_as_it_may_be() {
     let desk = Desk::new().await;
@@ -150,7 +150,7 @@ async fn file_is_for_whoever_made_it_and_still_may() {
     );
 }
 
-/// A file is read as it is taken: a few hundred objects at a time, and no further than somebody reads.
+/// Case 31: A file is read as it is taken: a few hundred objects at a time, and no further than somebody reads.
 #[tokio::test]
 async fn download_is_a_stream_of_small_parts() {
     let desk = Desk::new().await;

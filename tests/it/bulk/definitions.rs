@@ -91,7 +91,7 @@ fn placeholder_that_does_not_exist_is_refused() {
     }
 }
 
-/// Case 5.
+/// Cases 5 and 49.
 #[test]
 fn definition_is_offered_at_the_places_that_it_names() {
     let catalog = built(

@@ -125,6 +125,8 @@ async fn what_cannot_be_run_says_why_by_its_code() {
     let by = |who| ["--ids", "1", "--actor", who];
     let denied = gesta.run(&[&run[..], &by("user:eve")].concat()).expect_code(4, &run);
     assert!(denied.stderr.contains("user:eve may not run `publish`"), "{}", denied.stderr);
+    let told = gesta.lines(&["log", "actor:user:eve outcome:denied"]);
+    assert_eq!((told.len(), &told[0]["verb"]), (1, &json!("run.refuse")));
     let roles = Roles::new(&db.unbound_store().await);
     let giver = Giver::operator(&Context::new(&resource("user:operator")));
     let name = || RoleName::new("editor").expect("a name");

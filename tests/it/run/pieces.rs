@@ -12,7 +12,8 @@ use serde_json::json;
 use super::press::{Article, article, counts, definitions, press, press_with};
 use crate::support::{check_log_but_xids, resource};
 
-/// Cases 20, 22 and 32: a run is always recorded, what it does to a piece is one transaction, and each object has its fate.
+/// Cases 20, 22 and 32: a run is always recorded, what it does to a piece is one transaction, and each object has its
+/// fate.
 #[tokio::test]
 async fn run_does_it_to_each_object_and_tells_what_became_of_it() {
     let press = press(6).await;
@@ -39,7 +40,7 @@ async fn run_does_it_to_each_object_and_tells_what_became_of_it() {
     check_log_but_xids(&press.db).await;
 }
 
-/// What happened stands in the streams: of the objects, and of the run.
+/// Cases 60, 62 and 63: What happened stands in the streams: of the objects, and of the run.
 #[tokio::test]
 async fn streams_show_what_was_done_and_what_was_not() {
     let press = press(3).await;
@@ -146,7 +147,7 @@ async fn deferred_constraint_fails_the_object_that_breaks_it() {
     assert_eq!(press.number("SELECT count(*) FROM press.photo").await, 4);
 }
 
-/// B43, B44: what is recorded of a piece, is recorded in one statement for all of its objects.
+/// Cases 44 and 61: what is recorded of a piece, is recorded in one statement for all of its objects.
 #[tokio::test]
 async fn actions_of_a_piece_are_one_insert() {
     let press = press(100).await;

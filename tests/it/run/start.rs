@@ -1,11 +1,26 @@
 //! Starting: recorded first, and once.
 
-use gesta::definition::{Definition, Fault, Mode, Operation, Piece};
+use gesta::definition::{Definition, Fault, Mode, Operation, Piece, Places};
 use gesta::run::{RunError, RunState, Start};
 use serde_json::json;
 
-use super::press::{article, counts, editor, press};
+use super::press::{Publish, article, counts, definitions, editor, press, press_with};
 use crate::support::resource;
+
+/// Case 50: of what is offered at a single object, any other selection is refused, and nothing is run.
+#[tokio::test]
+async fn what_is_for_single_objects_is_run_on_one() {
+    let single = Definition::new("reread", "Read {name} again", Publish).offered(Places::Object);
+    let press = press_with(3, definitions().on("article", single)).await;
+    let two = press.selected(1..=2).await;
+    let refused = press.start(Start::new(article(), "reread", two)).await;
+    assert!(matches!(refused, Err(RunError::NotSingle { given: 2, .. })), "{refused:?}");
+    let planned = press.runs.plan(&editor(), &article(), "reread", two, json!({})).await;
+    assert!(matches!(planned, Err(RunError::NotSingle { given: 2, .. })), "{planned:?}");
+    let one = press.selected([3]).await;
+    let run = press.start(Start::new(article(), "reread", one)).await.expect("started").run;
+    assert_eq!(counts(&run), [1, 1, 0, 0, 0]);
+}
 
 #[tokio::test]
 async fn run_tells_who_what_why_and_with_which_input() {

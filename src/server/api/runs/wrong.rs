@@ -24,7 +24,7 @@ impl From<RunError> for Problem {
                 Self::new(Kind::NothingSelected, nothing(dropped))
             }
             RunError::TooManyOpen { .. } => Self::new(Kind::Quota, text),
-            RunError::TooMany => Self::new(Kind::TooMany, text),
+            RunError::TooMany | RunError::NotSingle { .. } => Self::new(Kind::TooMany, text),
             RunError::Filter(_) => body("/filter", "invalid-value"),
             RunError::Id(_) => body("/ids", "invalid-value"),
             RunError::Query(error) => search_failed(error),

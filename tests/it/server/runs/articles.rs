@@ -112,7 +112,7 @@ pub(crate) fn catalog() -> Catalog {
         .permissions(&["article.delete"])
         .risk(Risk::Danger);
     let later = Definition::new("later", "Publish {name} later", Set("published"))
-        .offered(Places::Object)
+        .offered(Places::Both)
         .permissions(&["article.publish"])
         .background();
     Catalog::builder()

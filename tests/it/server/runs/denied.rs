@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Newsroom;
 use crate::server::rig::{ADMIN, EDITOR};
 
+/// Case 33.
 #[tokio::test]
 async fn action_that_is_not_permitted_is_answered_as_one_that_does_not_exist() {
     let room = Newsroom::open().await;

@@ -126,7 +126,7 @@ async fn runs_of_others_are_for_those_who_may_read_all() {
         room.read(READER, &path).await.problem(403, "missing-scope");
         room.get(&format!("/api/v1{path}")).await.problem(401, "unauthenticated");
         let wrong = path.replace(id, "x");
-        room.read(EDITOR, &wrong).await.problem(400, "malformed-request");
+        room.read(EDITOR, &wrong).await.problem(404, "not-found");
         let unknown = path.replace(id, &uuid::Uuid::from_u128(1).to_string());
         room.read(EDITOR, &unknown).await.problem(404, "not-found");
     }

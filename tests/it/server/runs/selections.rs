@@ -48,11 +48,12 @@ async fn selection_stays_as_it_was_and_is_its_makers() {
     let again = room.read(EDITOR, path).await.json();
     assert_eq!((&again, &again["total"]), (&made.json(), &json!(20)));
     room.read(ADMIN, path).await.problem(410, "selection-gone");
-    room.read(EDITOR, "/selections/nothing").await.problem(400, "malformed-request");
+    room.read(EDITOR, "/selections/nothing").await.problem(404, "not-found");
     let other = format!("/selections/{}", uuid::Uuid::from_u128(7));
     room.read(EDITOR, &other).await.problem(410, "selection-gone");
 }
 
+/// Case 30.
 #[tokio::test]
 async fn what_selects_nothing_or_says_too_much_is_refused() {
     let room = Newsroom::open().await;

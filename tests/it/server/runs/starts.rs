@@ -8,6 +8,7 @@ use crate::server::rig::{ADMIN, EDITOR};
 const PUBLISH: &str = "/resources/article/actions/publish/runs";
 const LATER: &str = "/resources/article/actions/later/runs";
 
+/// Case 29.
 #[tokio::test]
 async fn run_in_the_foreground_has_ended_when_it_is_answered_and_says_what_became_of_each() {
     let room = Newsroom::open().await;
