@@ -24,7 +24,7 @@ const PARAMETERS_MAX: usize = 64;
 ///     const NAMES: &'static [&'static str] = &["limit", "cursor"];
 ///
 ///     fn read(pairs: &mut Pairs) -> Self {
-///         Self { limit: pairs.parse("limit"), cursor: pairs.take("cursor") }
+///         Self { limit: pairs.parse("limit"), cursor: pairs.cursor() }
 ///     }
 /// }
 /// ```
@@ -59,6 +59,11 @@ impl Pairs {
     pub fn take(&mut self, name: &str) -> Option<String> {
         let at = self.pairs.iter().position(|(given, _)| given == name)?;
         Some(self.pairs.swap_remove(at).1)
+    }
+
+    /// The cursor of a page; an empty one is that of the first page.
+    pub fn cursor(&mut self) -> Option<String> {
+        self.take("cursor").filter(|cursor| !cursor.is_empty())
     }
 
     /// The value of a parameter, read as its type, whose error says what is allowed.

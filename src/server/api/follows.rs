@@ -50,7 +50,7 @@ impl Parameters for FollowsQuery {
             flag: edge::flag(pairs),
             types: types.unwrap_or_default(),
             limit: limit.unwrap_or(PAGE_LEN),
-            cursor: pairs.take("cursor").filter(|cursor| !cursor.is_empty()),
+            cursor: pairs.cursor(),
         }
     }
 }

@@ -129,7 +129,7 @@ fn common(pairs: &mut Pairs) -> Listing {
         flag: String::new(),
         with_own: false,
         limit: pairs.read("limit", limit).unwrap_or(Limit::Page(PAGE_LEN)),
-        cursor: pairs.take("cursor").filter(|cursor| !cursor.is_empty()),
+        cursor: pairs.cursor(),
         table: table(pairs),
     }
 }

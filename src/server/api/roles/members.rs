@@ -36,7 +36,7 @@ impl Parameters for MembersQuery {
             Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
             _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
         });
-        Self { limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.take("cursor") }
+        Self { limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.cursor() }
     }
 }
 

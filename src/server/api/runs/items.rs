@@ -42,7 +42,7 @@ impl Parameters for ItemsQuery {
             Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
             _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
         });
-        Self { outcome, limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.take("cursor") }
+        Self { outcome, limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.cursor() }
     }
 }
 

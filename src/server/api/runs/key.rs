@@ -2,8 +2,9 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::ObjectBuilder;
 
+use crate::server::openapi::text::word_like;
 use crate::server::{Fault, Kind, Problem};
 
 const NAME: &str = "Idempotency-Key";
@@ -63,7 +64,7 @@ fn key(value: &[u8]) -> Option<String> {
 pub(super) fn header() -> (&'static str, &'static str, ObjectBuilder) {
     let text = "What the request calls itself, 1 to 255 characters. Sent again with the same key and content, it gives the same \
                 run; with another content it is refused.";
-    let schema = ObjectBuilder::new().schema_type(Type::String);
+    let schema = word_like("^([!#-~]{1,255}|\"[ !#-\\[\\]-~]{1,255}\")$");
     (NAME, text, schema.examples(["8e03978e-40d5-43dd-bc93-6894a57f9324"]))
 }
 

@@ -39,6 +39,9 @@ pub(crate) struct RunsQuery {
     cursor: Option<String>,
 }
 
+/// Bytes of an action's name, as those of a verb.
+const ACTION_LEN_MAX: usize = crate::action::VERB_LEN_MAX;
+
 impl Parameters for RunsQuery {
     const NAMES: &'static [&'static str] =
         &["actor", "type", "action", "object", "state", "since", "until", "limit", "cursor"];
@@ -59,13 +62,18 @@ impl Parameters for RunsQuery {
         Self {
             actor: pairs.parse("actor"),
             kind: pairs.parse("type"),
-            action: pairs.take("action"),
+            action: pairs.read("action", |text| {
+                let is_name = (1..=ACTION_LEN_MAX).contains(&text.len())
+                    && !text.chars().any(char::is_control);
+                let wrong = || format!("{} is no name of an action", quote(text));
+                is_name.then(|| text.to_owned()).ok_or_else(wrong)
+            }),
             object: pairs.parse("object"),
             states: states.unwrap_or_default(),
             since: pairs.parse("since"),
             until: pairs.parse("until"),
             limit: limit.unwrap_or(PAGE_LEN),
-            cursor: pairs.take("cursor"),
+            cursor: pairs.cursor(),
         }
     }
 }
@@ -90,7 +98,7 @@ pub(crate) fn doc() -> Doc {
         .in_tenant()
         .query("actor", "Whose, `TYPE:ID`.", reference())
         .query("type", "Of objects of this type.", resource_type())
-        .query("action", "Of the action of this name.", line(255))
+        .query("action", "Of the action of this name.", line(ACTION_LEN_MAX))
         .query("object", "Over this object, `TYPE:ID`.", reference())
         .query("state", "In one of these states, with commas between.", words(states()))
         .query("since", "Not before: `2h`, `yesterday`, `2026-11`, RFC 3339.", when())

@@ -31,8 +31,15 @@ pub(crate) fn doc() -> Doc {
 }
 
 /// What can be wrong with what is to be run.
-pub(super) fn of_selections() -> [Kind; 5] {
-    [Kind::NothingSelected, Kind::TooMany, Kind::SelectionGone, Kind::Input, Kind::NotAcceptable]
+pub(super) fn of_selections() -> [Kind; 6] {
+    [
+        Kind::NothingSelected,
+        Kind::TooMany,
+        Kind::SelectionGone,
+        Kind::Input,
+        Kind::Unprocessable,
+        Kind::NotAcceptable,
+    ]
 }
 
 pub(crate) async fn post(

@@ -25,7 +25,9 @@ impl From<RunError> for Problem {
             }
             RunError::TooManyOpen { .. } => Self::new(Kind::Quota, text),
             RunError::TooMany | RunError::NotSingle { .. } => Self::new(Kind::TooMany, text),
-            RunError::Filter(_) => body("/filter", "invalid-value"),
+            RunError::Filter(_) => {
+                Self::fault(Kind::Unprocessable, Fault::pointer("/filter", "invalid-value", text))
+            }
             RunError::Id(_) => body("/ids", "invalid-value"),
             RunError::Query(error) => search_failed(error),
             RunError::SelectionGone(_) => Self::new(Kind::SelectionGone, text),

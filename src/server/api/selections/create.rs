@@ -43,7 +43,7 @@ pub(crate) fn doc() -> Doc {
         .in_tenant()
         .reads([Media::of::<Body>(JSON[0]).example("ids", ids)])
         .answers_with(CREATED, "The selection.", &[LOCATION], [Media::json::<SelectionForm>(example())])
-        .problems([Kind::NotFound, Kind::NothingSelected, Kind::TooMany, Kind::NotAcceptable])
+        .problems([Kind::NotFound, Kind::NothingSelected, Kind::TooMany, Kind::Unprocessable, Kind::NotAcceptable])
 }
 
 pub(crate) async fn post(

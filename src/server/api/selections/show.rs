@@ -18,7 +18,7 @@ pub(crate) fn doc() -> Doc {
         .in_tenant()
         .path("id", "The selection.", id)
         .answers(OK, "The selection.", [Media::json::<SelectionForm>(example())])
-        .problems([Kind::SelectionGone])
+        .problems([Kind::SelectionGone, Kind::NotFound])
 }
 
 pub(crate) async fn get(

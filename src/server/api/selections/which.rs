@@ -12,7 +12,6 @@ use crate::run::{Filter, SELECTED_LEN_MAX, SelectionInfo, Which};
 use crate::search::Query;
 use crate::server::openapi::text::{or_null, resource_id, search_text, uuid};
 use crate::server::read::search_faults;
-use crate::server::refusal::Refusal;
 use crate::server::{AppState, Caller, Fault, Kind, Problem};
 
 /// What a body says of it. Fields may be null, which is as if they were left out.
@@ -38,7 +37,7 @@ impl Given {
     pub(crate) fn understood(self) -> Result<Chosen, Problem> {
         let refuse = |detail: &str| {
             let fault = Fault::pointer("", "one-of", detail);
-            Err(Refusal::body(fault).into())
+            Err(Problem::fault(Kind::Unprocessable, fault))
         };
         Ok(match (self.selection, self.ids, self.filter, self.q) {
             (Some(made), None, None, None) => Chosen::Made(made),

@@ -75,7 +75,11 @@ async fn what_selects_nothing_or_says_too_much_is_refused() {
         (json!({"type": "article", "filter": "state"}), "/filter"),
         (json!({"ids": ["1"]}), "/type"),
     ] {
-        let problem = room.post("/selections", body).await.problem(400, "invalid-body");
+        let answer = room.post("/selections", body).await;
+        let problem = match pointer {
+            "" | "/filter" => answer.problem(422, "unprocessable-content"),
+            _ => answer.problem(400, "invalid-body"),
+        };
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
     let slip = room.post("/selections", json!({"type": "article", "idz": ["1"]})).await.json();
