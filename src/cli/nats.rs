@@ -66,7 +66,7 @@ pub(crate) struct StreamArgs {
     structured: bool,
 }
 
-fn length(text: &str) -> Result<Duration, String> {
+pub(super) fn length(text: &str) -> Result<Duration, String> {
     let wrong = || {
         format!(
             "{} is no length of time; give one such as 90s, 15m, 12h, 7d",

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use ipnet::IpNet;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use super::catalog::ActionsArgs;
 use super::exit::{Code, Told};
 use super::key::scopes;
+use super::nats::length;
 use super::say;
 use super::session::{Role, Session};
 use crate::access::{Keys, ProxyTrust, Rights, Scope, Sight};
@@ -62,6 +64,9 @@ pub(crate) struct Args {
     /// Runs in the background at the same time; 0 leaves them to other servers
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     workers: usize,
+    /// Archive what became of each object, and the messages, of runs that ended so long ago, such as 90d [default: never]
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    keep_runs: Option<Duration>,
     #[command(flatten)]
     actions: ActionsArgs,
     #[command(flatten)]
@@ -117,17 +122,21 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         say::note("ending: no new connections are taken, and what is running is finished");
         ending.send_replace(true);
     };
-    let served =
-        tokio::join!(serve(listener, state.clone(), asked), work(&state, args.workers, ended));
+    let served = tokio::join!(serve(listener, state.clone(), asked), work(&state, &args, ended));
     served.0?;
     say::note("stopped");
     Ok(Code::Ok)
 }
 
 /// Works on runs in the background until the server ends; each is left behind its present piece, for others to go on with.
-async fn work(state: &AppState, slots: usize, mut ended: watch::Receiver<bool>) {
-    if slots > 0 {
-        let worker = Worker::new(state.runs(), WorkerOptions::default().slots(slots));
+async fn work(state: &AppState, args: &Args, mut ended: watch::Receiver<bool>) {
+    if args.workers > 0 {
+        let options = WorkerOptions::default().slots(args.workers);
+        let options = match args.keep_runs {
+            Some(age) => options.keep(age),
+            None => options,
+        };
+        let worker = Worker::new(state.runs(), options);
         worker.run(async { drop(ended.wait_for(|is_over| *is_over).await) }).await;
     }
 }

@@ -66,9 +66,9 @@
 //! | 61 | K | `actions_of_a_piece_are_one_insert` |
 //! | 62 | D | `streams_show_what_was_done_and_what_was_not` |
 //! | 63 | D | `streams_show_what_was_done_and_what_was_not` |
-//! | 64 | N | the registry: sentences are its own, and tested there |
-//! | 65 | N | pages: an object's history; its streams are the cases of activity streams |
-//! | 66 | N | the log: nobody changes a row of it, which its own tests assert |
+//! | 64 | D | `streams_show_what_was_done_and_what_was_not` |
+//! | 65 | D | `streams_show_what_was_done_and_what_was_not` |
+//! | 66 | K | `streams_show_what_was_done_and_what_was_not` |
 //! | 67 | K | `permission_that_nobody_can_be_given_is_refused` |
 //! | 68 | K | `name_is_unique_in_its_type` |
 

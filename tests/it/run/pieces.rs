@@ -40,7 +40,8 @@ async fn run_does_it_to_each_object_and_tells_what_became_of_it() {
     check_log_but_xids(&press.db).await;
 }
 
-/// Cases 60, 62 and 63: What happened stands in the streams: of the objects, and of the run.
+/// Cases 60 and 62 to 66: what happened stands in the streams, of the objects and of the run, with old and new values and
+/// as sentences; what happens later changes none of it.
 #[tokio::test]
 async fn streams_show_what_was_done_and_what_was_not() {
     let press = press(3).await;
@@ -53,6 +54,9 @@ async fn streams_show_what_was_done_and_what_was_not() {
     assert_eq!(done.run, Some(run.id));
     let changes = done.changes.as_ref().expect("changes").value();
     assert_eq!(changes["state"], json!(["draft", "public"]));
+    assert_eq!(press.store.registry().sentence(done), "Alice update article 1");
+    press.sql("UPDATE press.article SET title = 'better' WHERE id = 1").await;
+    assert_eq!(&press.stream("article:1").await[0], done);
     let (failed, denied) =
         (&press.stream("article:2").await[0], &press.stream("article:3").await[0]);
     assert_eq!((failed.outcome, denied.outcome), (Outcome::Failed, Outcome::Denied));
