@@ -30,6 +30,7 @@ schemathesis.openapi.format("gesta-query", QUERIES)
 schemathesis.openapi.format("gesta-time", TIMES)
 schemathesis.openapi.format("gesta-moment", TIMES)
 schemathesis.openapi.format("gesta-cursor", st.just(""))
+schemathesis.openapi.format("gesta-position", st.sampled_from(["", "start"]))
 schemathesis.openapi.format("time-zone", st.sampled_from(["UTC", "Europe/Zurich", "America/New_York", "+05:30"]))
 
 

@@ -25,13 +25,13 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::access::{Read, Scope};
 use crate::error::chain;
 use crate::live::{Event as News, Listener};
 use crate::log::Position;
 use crate::search::Query as Search;
+use crate::server::openapi::text::{position as position_text, search_text};
 use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::read::{Open, Reading, Renewal, parameter, search};
 use crate::server::status::OK;
@@ -54,12 +54,11 @@ impl Parameters for StreamParameters {
     const NAMES: &'static [&'static str] = &["q", "after"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        Self { q: search(pairs), after: pairs.take("after") }
+        Self { q: search(pairs), after: pairs.take("after").filter(|after| !after.is_empty()) }
     }
 }
 
 pub(crate) fn doc() -> Doc {
-    let position = || ObjectBuilder::new().schema_type(Type::String);
     let text = "Server-Sent Events. `data` of each is an `Action`, `id` its position.";
     Doc::new(Tag::Events, "streamEvents", "Follow actions as they are committed")
         .text(
@@ -69,9 +68,9 @@ pub(crate) fn doc() -> Doc {
         )
         .scope(Scope::EventsRead)
         .in_tenant()
-        .query("q", "Only what this search finds.", ObjectBuilder::new().schema_type(Type::String))
-        .query("after", "The position to go on behind; the header counts more.", position())
-        .header("Last-Event-ID", "The position to go on behind.", position())
+        .query("q", "Only what this search finds.", search_text())
+        .query("after", "The position to go on behind; the header counts more.", position_text())
+        .header("Last-Event-ID", "The position to go on behind.", position_text())
         .answers(OK, "Events, until the client goes.", [Media::text("text/event-stream", text)])
 }
 

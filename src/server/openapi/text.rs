@@ -88,6 +88,12 @@ pub(crate) fn cursor() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(Some(custom("gesta-cursor")))
 }
 
+/// A position of the log that was given out, or `start`; empty for now.
+pub(crate) fn position() -> ObjectBuilder {
+    let position = ObjectBuilder::new().schema_type(Type::String);
+    position.format(Some(custom("gesta-position"))).examples(["start"])
+}
+
 /// A time zone: a name of the IANA database, or an offset.
 pub(crate) fn zone() -> ObjectBuilder {
     let zone = ObjectBuilder::new().schema_type(Type::String).format(Some(custom("time-zone")));
