@@ -71,7 +71,7 @@ pub(crate) fn doc() -> Doc {
         .query("q", "Only what this search finds.", search_text())
         .query("after", "The position to go on behind; the header counts more.", position_text())
         .header("Last-Event-ID", "The position to go on behind.", position_text())
-        .answers(OK, "Events, until the client goes.", [Media::text("text/event-stream", text)])
+        .answers(OK, "Events, until the client goes.", [Media::lines("text/event-stream", text)])
 }
 
 pub(crate) async fn get(

@@ -51,7 +51,7 @@ impl Media {
         Self { name, schema, examples: Vec::new(), schemas: Vec::new() }
     }
 
-    /// Lines of JSON. What they are is no JSON value, so there is no type that a schema could say.
+    /// Lines of JSON, or events. What they are is no JSON value, so there is no type that a schema could say.
     pub(crate) fn lines(name: &'static str, description: &str) -> Self {
         let lines = anything();
         let schema = Schema::from(lines.description(Some(description))).into();

@@ -48,7 +48,7 @@ pub(crate) fn doc() -> Doc {
             "Server-Sent Events. Each has the whole run as it is then: at once, and each time that it has changed. The last one is \
              `event: end`. Who comes back asks again; nothing is missed by that.",
         )
-        .answers(OK, "Events, until the run ends.", [Media::text("text/event-stream", text)])
+        .answers(OK, "Events, until the run ends.", [Media::lines("text/event-stream", text)])
 }
 
 pub(crate) async fn get(
