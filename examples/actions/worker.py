@@ -80,7 +80,8 @@ async def deal_with(client, order, room):
             beating = group.create_task(beat(client, order))
             taken = f"{len(task['objects'])} sources are taken by worker {os.getpid()}"
             await report(client, order, messages=[{"level": "info", "text": taken}])
-            await asyncio.gather(*(work_on(client, order, task, place, room) for place in task["objects"]))
+            # Of the same group: where one learns that the order is over, the others stop.
+            await asyncio.wait([group.create_task(work_on(client, order, task, place, room)) for place in task["objects"]])
             beating.cancel()
     except* Over as over:
         print(f"order of run {task['run']} is over: {over.exceptions[0]}", file=sys.stderr, flush=True)

@@ -36,7 +36,9 @@ pub use catalog::Catalog;
 pub use check::CatalogError;
 pub use consequence::{Consequence, Consequences, Impact};
 pub use download::{Download, Head};
-pub use effect::{Effect, Local, Operation, Order, Remote, Reporter};
+#[doc(hidden)]
+pub use effect::{Effect, Local};
+pub use effect::{Operation, Order, Remote, Reporter};
 pub use input::{Input, InputFault};
 pub use label::by_count;
 pub use level::{InvalidLevel, Level};

@@ -231,7 +231,8 @@ impl Definition {
         &self.input
     }
 
-    /// What it does.
+    /// What it does: for tests that run a piece by hand.
+    #[doc(hidden)]
     #[must_use]
     pub fn effect(&self) -> &Effect {
         &self.effect

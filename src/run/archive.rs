@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::types::ToSql;
+
 use super::error::{RunError, database};
 use super::runs::Runs;
 
@@ -21,18 +23,8 @@ impl Runs {
     /// # Errors
     /// The database's. What was moved before is moved.
     pub async fn archive(&self, age: Duration) -> Result<u64, RunError> {
-        const WHAT: &str = "archive old runs";
-        let client = self.client().await?;
-        let mut moved = 0;
-        loop {
-            let row = client.query_one(ARCHIVE, &[&age.as_secs_f64(), &STEP]).await;
-            let step: i32 = row.map_err(database(WHAT))?.get(0);
-            moved += u64::from(step.unsigned_abs());
-            if step < STEP {
-                break;
-            }
-        }
-        drop(client);
+        let age = age.as_secs_f64();
+        let moved = self.in_steps("archive old runs", ARCHIVE, &[&age, &STEP]).await?;
         self.drop_selections().await?;
         Ok(moved)
     }
@@ -42,14 +34,24 @@ impl Runs {
     /// # Errors
     /// The database's. What was dropped before is dropped.
     pub async fn drop_selections(&self) -> Result<u64, RunError> {
+        self.in_steps("drop old selections", DROP, &[&STEP]).await
+    }
+
+    /// Runs a statement until it finds fewer than it may take. Gives how many it took.
+    async fn in_steps(
+        &self,
+        what: &'static str,
+        sql: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, RunError> {
         let client = self.client().await?;
-        let mut dropped = 0;
+        let mut all = 0;
         loop {
-            let row = client.query_one(DROP, &[&STEP]).await;
-            let step: i32 = row.map_err(database("drop old selections"))?.get(0);
-            dropped += u64::from(step.unsigned_abs());
+            let row = client.query_one(sql, params).await.map_err(database(what))?;
+            let step: i32 = row.get(0);
+            all += u64::from(step.unsigned_abs());
             if step < STEP {
-                return Ok(dropped);
+                return Ok(all);
             }
         }
     }

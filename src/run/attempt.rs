@@ -16,7 +16,7 @@ use crate::definition::{Asker, Catalog, Consequences, Fate, Fault, Item, Local, 
 use crate::error::chain;
 use crate::resource::ResourceType;
 use crate::session::{DatabaseError, Session, SessionError};
-use crate::store::Store;
+use crate::store::{Store, is_lost};
 
 const CHECK: &str = "-- run::attempt::check
 SET CONSTRAINTS ALL IMMEDIATE";
@@ -49,29 +49,25 @@ impl Attempt<'_> {
         tx: &mut Transaction<'_>,
         items: &[Item],
     ) -> Result<Tried, RunError> {
-        let mut fates: Vec<Option<Fate>> = vec![None; items.len()];
-        let mut messages = Vec::new();
-        let mut parts = vec![(0, items.len())];
-        while let Some((start, end)) = parts.pop() {
-            let of_part = &items[start..end];
-            match self.caught(tx, of_part).await? {
+        let mut all = Tried { fates: Vec::with_capacity(items.len()), messages: Vec::new() };
+        // The last one is next, so parts are done in the order of their objects.
+        let mut parts = vec![items];
+        while let Some(part) = parts.pop() {
+            match self.caught(tx, part).await? {
                 Ok(tried) => {
-                    let known = tried.fates.into_iter().map(Some);
-                    fates.splice(start..end, known);
-                    messages.extend(tried.messages);
+                    all.fates.extend(tried.fates);
+                    all.messages.extend(tried.messages);
                 }
-                Err(fault) if of_part.len() == 1 => {
-                    fates[start] = Some(Fate::Failed(cut(&chain(&fault))));
+                Err(fault) if part.len() == 1 => {
+                    all.fates.push(Fate::Failed(cut(&chain(&fault))));
                 }
                 Err(_) => {
-                    let middle = start + of_part.len() / 2;
-                    parts.extend([(middle, end), (start, middle)]);
+                    let (first, rest) = part.split_at(part.len() / 2);
+                    parts.extend([rest, first]);
                 }
             }
         }
-        let untold = || Fate::Failed("nothing is known of it".to_owned());
-        let fates = fates.into_iter().map(|fate| fate.unwrap_or_else(untold)).collect();
-        Ok(Tried { fates, messages })
+        Ok(all)
     }
 
     /// Does it to all objects, or to none. An operation that panics has failed, and so has the object that makes it panic.
@@ -150,9 +146,7 @@ fn is_interrupted(fault: &Fault) -> bool {
     let mut cause = fault.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
-            let is_lost = error.is_closed()
-                || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
-            return is_lost || error.code().is_some_and(|code| passes(code.code()));
+            return is_lost(error) || error.code().is_some_and(|code| passes(code.code()));
         }
         let code =
             match (error.downcast_ref::<SessionError>(), error.downcast_ref::<DatabaseError>()) {

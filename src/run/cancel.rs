@@ -4,7 +4,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::error::{RunError, database};
+use super::error::RunError;
 use super::info::{Counts, RunInfo, RunState};
 use super::list::counts;
 use super::runs::{RUN_CANCEL, Runs, begin, query};
@@ -42,8 +42,7 @@ impl Runs {
         let about = (&run.kind, run.name.as_str());
         let told = Self::told(RUN_CANCEL, &asker.context, (id, &run.label), about)?;
         self.append(&tx, vec![told.data(summary(RunState::Cancelled, &counts))]).await?;
-        tx.commit().await.map_err(database("cancel the run"))?;
-        self.store.bell().ring();
+        self.commit(tx, "cancel the run").await?;
         self.run(&asker.context.tenant, id).await
     }
 }

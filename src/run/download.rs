@@ -7,7 +7,7 @@ use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::error::{RunError, database};
+use super::error::RunError;
 use super::info::{ItemOutcome, RunInfo};
 use super::items::ItemQuery;
 use super::runs::{Runs, begin};
@@ -90,9 +90,7 @@ impl Runs {
         let mut client = self.client().await?;
         let tx = begin(&mut client, &asker.context.tenant).await?;
         self.append(&tx, vec![told]).await?;
-        tx.commit().await.map_err(database("record the download"))?;
-        self.store.bell().ring();
-        Ok(())
+        self.commit(tx, "record the download").await
     }
 }
 

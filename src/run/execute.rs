@@ -12,7 +12,7 @@ use super::attempt::Attempt;
 use super::error::{RunError, database};
 use super::info::RunState;
 use super::job::{Job, Task, place};
-use super::runs::{PIECE_LEN_MAX, Runs, begin};
+use super::runs::{PIECE_LEN_MAX, Runs, begin, query};
 use super::settle::Settled;
 use super::worker::Stop;
 use crate::definition::{Effect, Local};
@@ -123,8 +123,7 @@ impl Runs {
         let none = i32::from(attempted == Attempted::No);
         let params: [&(dyn ToSql + Sync); 5] =
             [&job.tenant.as_str(), &job.id, &job.holder, &pause, &none];
-        let statement = tx.prepare_cached(RELEASE).await.map_err(database(WHAT))?;
-        tx.execute(&statement, &params).await.map_err(database(WHAT))?;
+        query(&tx, WHAT, RELEASE, &params).await?;
         tx.commit().await.map_err(database(WHAT))
     }
 }
@@ -183,8 +182,7 @@ impl Task<'_> {
         if settled == Settled::Lost {
             return Ok(Step::Over);
         }
-        tx.commit().await.map_err(database("commit a piece"))?;
-        self.runs.store.bell().ring();
+        self.runs.commit(tx, "commit a piece").await?;
         Ok(if settled == Settled::Ended { Step::Over } else { Step::Until(place(last)) })
     }
 
@@ -204,8 +202,7 @@ impl Task<'_> {
         let mut client = self.runs.client().await?;
         let tx = self.begin(&mut client).await?;
         if self.end(&tx, RunState::Failed, Some(why)).await? == Settled::Ended {
-            tx.commit().await.map_err(database("end the run"))?;
-            self.runs.store.bell().ring();
+            self.runs.commit(tx, "end the run").await?;
         }
         Ok(Left::Over)
     }

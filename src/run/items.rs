@@ -5,8 +5,11 @@ use uuid::Uuid;
 
 use super::error::RunError;
 use super::info::{ItemInfo, ItemOutcome, MessageInfo, RunInfo};
+use super::job::item;
+use super::list;
 use super::runs::{Runs, begin_by_index, cell, count, query};
-use crate::resource::{ResourceRef, Tenant};
+use crate::definition::Item;
+use crate::resource::Tenant;
 
 /// Objects that are told at a time.
 const PAGE_LEN_MAX: usize = 1_000;
@@ -59,12 +62,12 @@ impl Runs {
         id: Uuid,
         wanted: ItemQuery,
     ) -> Result<Vec<ItemInfo>, RunError> {
-        let run = self.run(tenant, id).await?;
         let limit = wanted.limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX);
         let rows_max = i64::try_from(limit).unwrap_or_default();
         let after = wanted.after.map_or(-1, |place| i32::try_from(place).unwrap_or(i32::MAX));
         let mut client = self.client().await?;
         let tx = begin_by_index(&mut client, tenant).await?;
+        let run = list::find(&tx, tenant, id).await?;
         let tenant = tenant.as_str();
         let mut rows = Vec::new();
         if wanted.outcome != Some(ItemOutcome::Pending) {
@@ -91,9 +94,9 @@ impl Runs {
     /// # Errors
     /// Where the tenant has no such run; the database's.
     pub async fn messages(&self, tenant: &Tenant, id: Uuid) -> Result<Vec<MessageInfo>, RunError> {
-        self.run(tenant, id).await?;
         let mut client = self.client().await?;
         let tx = begin_by_index(&mut client, tenant).await?;
+        list::find(&tx, tenant, id).await?;
         let rows = query(&tx, "read the messages", MESSAGES, &[&tenant.as_str(), &id]).await?;
         rows.iter().map(message).collect()
     }
@@ -112,12 +115,11 @@ fn params<'a>(
 
 fn read(run: &RunInfo, row: &Row) -> Result<ItemInfo, RunError> {
     let outcome: &str = cell(row, "outcome")?;
-    let id: String = cell(row, "object_id")?;
-    let object = ResourceRef::new(run.kind.as_str(), id).map_err(|_| RunError::Row("an object"))?;
+    let Item { place, object, name } = item(&run.kind, row)?;
     Ok(ItemInfo {
-        place: count(row, "place")?,
+        place,
         object,
-        name: cell(row, "name")?,
+        name,
         outcome: ItemOutcome::from_word(outcome).ok_or(RunError::Row("an outcome"))?,
         note: cell(row, "note")?,
         settled_at: cell(row, "settled_at")?,

@@ -123,8 +123,9 @@ impl<'r> Task<'r> {
             tx.batch_execute(AS_EVER),
         )
         .await;
-        before.and(after).map_err(database("read the objects"))?;
-        let rows = rows.map_err(database("read the objects"))?;
+        // The first failure is the cause of the others.
+        let rows = before.and(rows).map_err(database("read the objects"))?;
+        after.map_err(database("read the objects"))?;
         rows.iter().map(|row| item(&self.kind, row)).collect()
     }
 

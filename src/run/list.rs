@@ -1,6 +1,7 @@
 //! Reading runs: one, and who ran what.
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -109,8 +110,7 @@ impl Runs {
     pub async fn run(&self, tenant: &Tenant, id: Uuid) -> Result<RunInfo, RunError> {
         let mut client = self.client().await?;
         let tx = begin_by_index(&mut client, tenant).await?;
-        let rows = query(&tx, "read the run", RUN, &[&tenant.as_str(), &id]).await?;
-        read(rows.first().ok_or(RunError::NotFound(id))?)
+        find(&tx, tenant, id).await
     }
 
     /// Runs of a tenant, newest first: who ran what is one query.
@@ -158,8 +158,18 @@ impl Runs {
     }
 }
 
+/// A run, in a transaction that only reads.
+pub(super) async fn find(
+    tx: &Transaction<'_>,
+    tenant: &Tenant,
+    id: Uuid,
+) -> Result<RunInfo, RunError> {
+    let rows = query(tx, "read the run", RUN, &[&tenant.as_str(), &id]).await?;
+    read(rows.first().ok_or(RunError::NotFound(id))?)
+}
+
 /// A run from its columns.
-pub(super) fn read(row: &Row) -> Result<RunInfo, RunError> {
+fn read(row: &Row) -> Result<RunInfo, RunError> {
     let state: &str = cell(row, "state")?;
     let kind: &str = cell(row, "object_type")?;
     let tenant: &str = cell(row, "tenant")?;

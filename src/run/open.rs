@@ -44,7 +44,7 @@ pub(super) async fn find(
 }
 
 /// The same, of objects of this type.
-pub(super) async fn of_kind(
+async fn of_kind(
     tx: &Transaction<'_>,
     asker: &Asker,
     id: Uuid,

@@ -90,7 +90,10 @@ impl Runs {
         let tx = begin(&mut client, &asker.context.tenant).await?;
         let mut opened = open::for_run(&tx, asker, selection, (kind, definition)).await?;
         let changed = match self.catalog.resource(kind) {
-            Some(spec) => version::refresh(&self.store, &tx, kind, spec, &mut opened).await?,
+            Some(spec) => {
+                let tenant = &asker.context.tenant;
+                version::refresh(&self.store, &tx, tenant, spec, &mut opened).await?
+            }
             None => Vec::new(),
         };
         let secret = open::secret(&tx).await?;

@@ -1,6 +1,5 @@
 //! The row of a run: written before anything else happens, and found by whoever sends the same request again.
 
-use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
@@ -22,12 +21,12 @@ FROM gesta.run AS r
 WHERE r.tenant = $1 AND r.actor_type = $2 AND r.actor_id = $3 AND r.idempotency_key = $4";
 
 const FIND_TOKEN: &str = "-- run::record::find_token
-SELECT r.id, r.request_hash
+SELECT r.id
 FROM gesta.run AS r
 WHERE r.tenant = $1 AND r.token_id = $2";
 
 const FIND_RETRY: &str = "-- run::record::find_retry
-SELECT r.id, r.request_hash
+SELECT r.id
 FROM gesta.run AS r
 WHERE r.tenant = $1 AND r.retry_of = $2";
 
@@ -144,7 +143,7 @@ impl Runs {
             Mode::Background => None,
         };
         let masked = new.offer.definition.input.masked(new.input);
-        if self.write(tx, new, key, request, (id, holder), &masked).await?.is_none() {
+        if !self.write(tx, new, key, request, (id, holder), &masked).await? {
             let found = match new.retry_of {
                 Some(of) => find_retry(tx, new.asker, of).await?,
                 None => find(tx, new.asker, key, request).await?,
@@ -166,6 +165,7 @@ impl Runs {
         Ok(Recorded { run: id, holder, is_new: true })
     }
 
+    /// Writes the row; false where another one is in its way.
     async fn write(
         &self,
         tx: &Transaction<'_>,
@@ -174,7 +174,7 @@ impl Runs {
         request: &Request,
         (id, holder): (Uuid, Option<Uuid>),
         masked: &Value,
-    ) -> Result<Option<DateTime<Utc>>, RunError> {
+    ) -> Result<bool, RunError> {
         let (ctx, definition) = (&new.asker.context, new.offer.definition);
         let (tenant, actor) = (ctx.tenant.as_str(), ctx.actor());
         let label = label(new.offer, new.selection.total);
@@ -215,8 +215,7 @@ impl Runs {
             &holder,
             &lease,
         ];
-        let rows = query(tx, "record the run", INSERT, &params).await?;
-        rows.first().map(|row| cell(row, "created_at")).transpose()
+        Ok(!query(tx, "record the run", INSERT, &params).await?.is_empty())
     }
 }
 

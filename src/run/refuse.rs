@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::error::{RunError, database};
+use super::error::RunError;
 use super::runs::{RUN_REFUSE, Runs, begin, query};
 use crate::action::Outcome;
 use crate::definition::{Asker, Definition, Unit};
@@ -48,8 +48,7 @@ impl Runs {
         let told = Self::told(RUN_REFUSE, ctx, (run, &definition.label), about)?;
         let told = told.outcome(Outcome::Denied).description(why);
         self.append(&tx, vec![told.data(json!({ "permission": permission }))]).await?;
-        tx.commit().await.map_err(database("record the refusal"))?;
-        self.store.bell().ring();
+        self.commit(tx, "record the refusal").await?;
         let (kind, name) = (kind.clone(), definition.name.clone());
         Ok(RunError::Forbidden { kind, name, permission, run })
     }

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, Either, select};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::error::{RunError, database};
+use super::error::RunError;
 use super::execute::Left;
 use super::job::{Task, place};
 use super::runs::{PIECE_LEN_MAX, begin_by_index, cell, cut, query};
@@ -149,8 +149,7 @@ impl<'t, 'r> Reports<'t, 'r> {
             Settled::Lost => return Ok(false),
             Settled::Open | Settled::Ended => {}
         }
-        tx.commit().await.map_err(database("store the report"))?;
-        task.runs.store.bell().ring();
+        task.runs.commit(tx, "store the report").await?;
         let settled = u32::try_from(items.len()).unwrap_or(u32::MAX);
         self.settled.fetch_add(settled, Ordering::Relaxed);
         Ok(true)

@@ -5,9 +5,8 @@ use serde_json::Value;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::error::{RunError, database};
+use super::error::RunError;
 use super::info::{RunInfo, RunState, SelectionInfo, Started};
-use super::job::Job;
 use super::open;
 use super::record::{self, Key, NewRun, Recorded};
 use super::runs::{Runs, begin, query};
@@ -31,6 +30,12 @@ FROM (
 ) AS l
 ORDER BY l.place";
 
+/// `gesta.archive_runs` skips what is locked. What it takes away meanwhile would look like objects that are pending.
+const LOCK: &str = "-- run::retry::lock
+SELECT FROM gesta.run AS r
+WHERE r.tenant = $1 AND r.id = $2
+FOR KEY SHARE";
+
 const KEEP: &str = "-- run::retry::keep
 INSERT INTO gesta.selection (tenant, id, object_type, maker_type, maker_id, rule, total, dropped, expires_at)
 SELECT $1, $2, $3, $4, $5, jsonb_build_object('retry_of', $6::uuid), count(*), 0, clock_timestamp() + $7 * interval '1 second'
@@ -51,13 +56,7 @@ impl Runs {
             return Err(self.refuse(asker, &old.kind, &old.name).await);
         };
         let recorded = self.record_retry(asker, &old, &offer).await?;
-        if let Some(holder) = recorded.holder {
-            self.work(Job { tenant: old.tenant.clone(), id: recorded.run, holder }).await?;
-        } else {
-            self.wake.notify_one();
-        }
-        let run = self.run(&old.tenant, recorded.run).await?;
-        Ok(Started { run, is_new: recorded.is_new })
+        self.carry_out(&old.tenant, recorded).await
     }
 
     async fn record_retry(
@@ -72,6 +71,10 @@ impl Runs {
             return Ok(found);
         }
         check(old)?;
+        let params: [&(dyn ToSql + Sync); 2] = [&asker.context.tenant.as_str(), &old.id];
+        if query(&tx, "lock the run", LOCK, &params).await?.is_empty() {
+            return Err(RunError::NotFound(old.id));
+        }
         let selection = copy(&tx, asker, old).await?;
         let input = &old.input;
         let request =
@@ -87,8 +90,7 @@ impl Runs {
         };
         let recorded = self.insert(&tx, &new, &Key { name: None, token: None }, &request).await?;
         if recorded.is_new {
-            tx.commit().await.map_err(database("record the run"))?;
-            self.store.bell().ring();
+            self.commit(tx, "record the run").await?;
         }
         Ok(recorded)
     }

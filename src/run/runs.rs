@@ -25,7 +25,7 @@ pub const PIECE_LEN_MAX: usize = 1_000;
 /// Messages of a run that are kept: what people read, not a log.
 pub const MESSAGES_MAX: u32 = 1_000;
 /// Bytes of a note or message; longer ones are cut.
-pub(super) const NOTE_LEN_MAX: usize = 4_096;
+const NOTE_LEN_MAX: usize = 4_096;
 
 /// A run was recorded, and will be worked on.
 pub const RUN_START: &str = "run.start";
@@ -126,6 +126,17 @@ impl Runs {
             AppendError::Database { source, .. } => failed("record the actions")(source),
             AppendError::Conflict(_) => RunError::Row("the ids of actions"),
         })
+    }
+
+    /// Commits what has actions, and wakes those who wait for them.
+    pub(super) async fn commit(
+        &self,
+        tx: Transaction<'_>,
+        what: &'static str,
+    ) -> Result<(), RunError> {
+        tx.commit().await.map_err(super::error::database(what))?;
+        self.store.bell().ring();
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::runs::{Runs, begin};
 use super::token::{Confirmation, Request};
 use super::version;
 use crate::definition::{Asker, Mode, Offer, Risk};
-use crate::resource::ResourceType;
+use crate::resource::{ResourceType, Tenant};
 
 /// Bytes of an idempotency key.
 const KEY_LEN_MAX: usize = 255;
@@ -107,13 +107,21 @@ impl Runs {
             return Err(RunError::Key(key.clone()));
         }
         let recorded = self.record(asker, &order, &offer).await?;
+        self.carry_out(&asker.context.tenant, recorded).await
+    }
+
+    /// Works on a run that is recorded, or leaves it to a worker, and tells how far it is then.
+    pub(super) async fn carry_out(
+        &self,
+        tenant: &Tenant,
+        recorded: Recorded,
+    ) -> Result<Started, RunError> {
         if let Some(holder) = recorded.holder {
-            self.work(Job { tenant: asker.context.tenant.clone(), id: recorded.run, holder })
-                .await?;
+            self.work(Job { tenant: tenant.clone(), id: recorded.run, holder }).await?;
         } else {
             self.wake.notify_one();
         }
-        let run = self.run(&asker.context.tenant, recorded.run).await?;
+        let run = self.run(tenant, recorded.run).await?;
         Ok(Started { run, is_new: recorded.is_new })
     }
 
@@ -167,7 +175,8 @@ impl Runs {
             }
         };
         key.token = confirmation.map(|it| it.id);
-        if let Some(found) = record::find(&tx, asker, &key, &request).await? {
+        let by_token = Key { name: None, ..key };
+        if let Some(found) = record::find(&tx, asker, &by_token, &request).await? {
             return Ok(found);
         }
         let selection = open::for_run(&tx, asker, order.selection, (kind, definition)).await?;
@@ -180,8 +189,8 @@ impl Runs {
                 return Err(RunError::TokenExpired);
             }
             if let Some(spec) = self.catalog.resource(kind) {
-                version::compare(&self.store, &tx, kind, spec, &selection, confirmation.revision)
-                    .await?;
+                let (store, revision) = (&self.store, confirmation.revision);
+                version::compare(store, &tx, &ctx.tenant, spec, &selection, revision).await?;
             }
         }
         let new = record::NewRun {
@@ -194,9 +203,8 @@ impl Runs {
             retry_of: None,
         };
         let recorded = self.insert(&tx, &new, &key, &request).await?;
-        tx.commit().await.map_err(super::error::database("record the run"))?;
         if recorded.is_new {
-            self.store.bell().ring();
+            self.commit(tx, "record the run").await?;
         }
         Ok(recorded)
     }

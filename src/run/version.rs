@@ -13,7 +13,7 @@ use super::open::Opened;
 use super::runs::query;
 use crate::definition::TypeSpec;
 use crate::error::quote;
-use crate::resource::{ResourceRef, ResourceType};
+use crate::resource::{ResourceRef, ResourceType, Tenant};
 use crate::store::Store;
 use crate::store::table::{Table, TableError, quoted};
 
@@ -94,11 +94,12 @@ WHERE s.tenant = $1 AND s.selection = $2"
 pub(super) async fn compare(
     store: &Store,
     tx: &Transaction<'_>,
-    kind: &ResourceType,
+    tenant: &Tenant,
     spec: &TypeSpec,
     opened: &Opened,
     revision: i32,
 ) -> Result<(), RunError> {
+    let kind = &opened.info.kind;
     let Some(names) = Names::find(store, tx, kind, spec).await? else { return Ok(()) };
     settings(tx).await?;
     let sql = format!(
@@ -110,8 +111,7 @@ LIMIT {}",
         names.changed(),
         NAMED_MAX + 1
     );
-    let tenant = tenant(tx).await?;
-    let rows = tx.query(&sql, &[&tenant, &opened.info.id, &revision]).await;
+    let rows = tx.query(&sql, &[&tenant.as_str(), &opened.info.id, &revision]).await;
     let rows = rows.map_err(|error| told(kind, error))?;
     if rows.is_empty() {
         return Ok(());
@@ -124,10 +124,11 @@ LIMIT {}",
 pub(super) async fn refresh(
     store: &Store,
     tx: &Transaction<'_>,
-    kind: &ResourceType,
+    tenant: &Tenant,
     spec: &TypeSpec,
     opened: &mut Opened,
 ) -> Result<Vec<ResourceRef>, RunError> {
+    let kind = &opened.info.kind;
     let Some(names) = Names::find(store, tx, kind, spec).await? else { return Ok(Vec::new()) };
     settings(tx).await?;
     let sql = format!(
@@ -148,7 +149,7 @@ ORDER BY u.place
 LIMIT {NAMED_MAX}",
         names.changed()
     );
-    let tenant = tenant(tx).await?;
+    let tenant = tenant.as_str();
     let (id, next) = (opened.info.id, opened.revision + 1);
     let rows = tx.query(&sql, &[&tenant, &id, &next]).await;
     let rows = rows.map_err(|error| told(kind, error))?;
@@ -157,15 +158,6 @@ LIMIT {NAMED_MAX}",
         opened.revision = next;
     }
     objects(kind, rows.iter().map(|row| row.get(0)).collect())
-}
-
-const TENANT: &str = "-- run::version::tenant
-SELECT current_setting('gesta.tenant')";
-
-/// The tenant that the transaction is bound to.
-async fn tenant(tx: &Transaction<'_>) -> Result<String, RunError> {
-    let rows = query(tx, "read the tenant", TENANT, &[]).await?;
-    super::runs::cell(rows.first().ok_or(RunError::Row("a setting"))?, "current_setting")
 }
 
 fn objects(kind: &ResourceType, ids: Vec<String>) -> Result<Vec<ResourceRef>, RunError> {

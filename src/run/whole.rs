@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::error::{RunError, database};
+use super::error::RunError;
 use super::execute::Left;
 use super::info::{Counts, RunState};
 use super::job::{Task, place};
@@ -58,7 +58,8 @@ impl Task<'_> {
     ) -> Result<Ended, RunError> {
         let mut client = self.runs.client().await?;
         let mut tx = self.begin(&mut client).await?;
-        let (mut counts, mut messages, mut behind) = (Counts::default(), Vec::new(), -1);
+        let (mut counts, mut behind) = (Counts::default(), -1);
+        let (mut messages, mut said) = (Vec::new(), 0);
         loop {
             if *stopped.borrow() == Stop::Yes {
                 return Ok(Ended::Left(Left::Stopped));
@@ -82,17 +83,17 @@ impl Task<'_> {
             let piece = tally(&tried.fates);
             counts.done += piece.done;
             counts.skipped += piece.skipped;
+            said += tried.messages.len();
             keep(&mut messages, tried.messages);
             self.write_items(&tx, &items, &tried.fates, since).await?;
             behind = place(last);
         }
-        let Some((after, told)) = self.count(&tx, &counts, messages.len()).await? else {
+        let Some((after, told)) = self.count(&tx, &counts, said).await? else {
             return Ok(Ended::Left(Left::Over));
         };
         self.write_messages(&tx, &messages, told).await?;
         if self.end(&tx, state(after), None).await? == Settled::Ended {
-            tx.commit().await.map_err(database("commit the run"))?;
-            self.runs.store.bell().ring();
+            self.runs.commit(tx, "commit the run").await?;
         }
         Ok(Ended::Left(Left::Over))
     }
@@ -107,8 +108,7 @@ impl Task<'_> {
         }
         self.write_items(&tx, &items, &fates, 0).await?;
         if self.end(&tx, RunState::Failed, Some(&undone.why)).await? == Settled::Ended {
-            tx.commit().await.map_err(database("end the run"))?;
-            self.runs.store.bell().ring();
+            self.runs.commit(tx, "end the run").await?;
         }
         Ok(Left::Over)
     }

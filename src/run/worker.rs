@@ -100,7 +100,11 @@ impl Worker {
                     }
                 }
             }
-            self.sweep(&mut swept_at).await;
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = self.sweep(&mut swept_at) => {}
+            }
             tokio::select! {
                 biased;
                 () = &mut stop => break,

@@ -66,7 +66,7 @@ fn judge_code(code: &SqlState) -> Verdict {
 }
 
 /// Whether the connection broke, so that nobody can say what became of the last statement.
-fn is_lost(error: &tokio_postgres::Error) -> bool {
+pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 

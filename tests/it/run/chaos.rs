@@ -10,7 +10,7 @@ use gesta::store::{Endpoint, PoolOptions};
 use gesta::{Store, Tenant};
 use uuid::Uuid;
 
-use super::press::{Press, article, counts, definitions, editor, press};
+use super::press::{Press, article, counts, definitions, editor, ended, press};
 use crate::support::check_log_but_xids;
 
 /// Objects, where nothing is said; the issue asks for 100,000.
@@ -79,16 +79,6 @@ async fn moment(press: &Press, run: Uuid, after: u32) -> RunInfo {
             return info;
         }
         press.admin.batch_execute("SELECT pg_sleep(0.005)").await.expect("slept");
-    }
-}
-
-async fn ended(press: &Press, run: Uuid) -> RunInfo {
-    loop {
-        let info = press.info(run).await;
-        if info.state.is_ended() {
-            return info;
-        }
-        press.admin.batch_execute("SELECT pg_sleep(0.02)").await.expect("slept");
     }
 }
 

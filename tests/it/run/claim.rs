@@ -9,7 +9,7 @@ use gesta::{Context, Tenant};
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
-use super::press::{Press, article, counts, definitions, editor, ids, press, press_with};
+use super::press::{Press, article, counts, definitions, editor, ended, ids, press, press_with};
 use crate::support::check_log_but_xids;
 
 /// A worker in a task of its own, that ends when it is told to.
@@ -30,17 +30,6 @@ impl Working {
     async fn end(self) {
         self.stop.send(()).expect("it works");
         self.task.await.expect("it ends well");
-    }
-}
-
-/// Waits until a run has ended.
-async fn ended(press: &Press, run: Uuid) -> RunInfo {
-    loop {
-        let info = press.info(run).await;
-        if info.state.is_ended() {
-            return info;
-        }
-        press.admin.batch_execute("SELECT pg_sleep(0.01)").await.expect("slept");
     }
 }
 

@@ -272,6 +272,17 @@ impl Press {
     }
 }
 
+/// Waits until a run has ended.
+pub(super) async fn ended(press: &Press, run: Uuid) -> RunInfo {
+    loop {
+        let info = press.info(run).await;
+        if info.state.is_ended() {
+            return info;
+        }
+        press.admin.batch_execute("SELECT pg_sleep(0.01)").await.expect("slept");
+    }
+}
+
 /// `(total, done, skipped, denied, failed)`
 pub(super) fn counts(run: &RunInfo) -> [u32; 5] {
     let counts = run.counts;
