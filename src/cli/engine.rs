@@ -1,6 +1,7 @@
 //! What the commands about actions and runs share: what can be run, and who asks.
 
 use anyhow::Context as _;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::catalog::ActionsArgs;
@@ -89,6 +90,21 @@ impl By {
             (Context::system(row.get("role"))?, Rights::all())
         };
         Ok(Asker { context: context.tenant(session.tenant.clone()), rights })
+    }
+}
+
+/// A resource of a form: `article:77`.
+pub(super) fn reference(party: &Value) -> String {
+    let text = |name: &str| party[name].as_str().unwrap_or_default();
+    format!("{}:{}", text("type"), text("id"))
+}
+
+/// The same with its name, where it has one: `Storm ahead (article:77)`.
+pub(super) fn called(party: &Value) -> String {
+    let id = reference(party);
+    match party["name"].as_str().filter(|name| !name.is_empty()) {
+        Some(name) => format!("{name} ({id})"),
+        None => id,
     }
 }
 

@@ -100,7 +100,7 @@ impl Range {
     }
 }
 
-/// What cannot be read accepts nothing.
+/// What cannot be read is left out; where nothing else is there, anything is accepted.
 fn ranges(headers: &HeaderMap) -> Vec<Range> {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).take(ACCEPTED_MAX).filter_map(range).collect()

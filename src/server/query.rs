@@ -66,6 +66,14 @@ impl Pairs {
         self.take("cursor").filter(|cursor| !cursor.is_empty())
     }
 
+    /// How many, from 1 to as many as a page may have.
+    pub(super) fn limit(&mut self, max: usize) -> Option<usize> {
+        self.read("limit", |text| match text.parse::<usize>() {
+            Ok(limit) if (1..=max).contains(&limit) => Ok(limit),
+            _ => Err(format!("{} is none of 1 to {max}", quote(text))),
+        })
+    }
+
     /// The value of a parameter, read as its type, whose error says what is allowed.
     pub fn parse<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         self.read(name, |text| {

@@ -1,12 +1,12 @@
 //! The input of an action: fields as flags, or a file of JSON.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 
+use super::which::open;
 use crate::cli::exit::Told;
 use crate::definition::Offer;
 use crate::error::quote;
@@ -39,12 +39,7 @@ impl Input {
             Some(path) => {
                 let shown = quote(&path.to_string_lossy());
                 let mut text = String::new();
-                let source: Box<dyn Read> = if path.as_os_str() == "-" {
-                    Box::new(io::stdin())
-                } else {
-                    Box::new(File::open(path).with_context(|| format!("failed to open {shown}"))?)
-                };
-                source
+                open(path)?
                     .take(FILE_LEN_MAX)
                     .read_to_string(&mut text)
                     .context("failed to read the input")?;

@@ -1,6 +1,7 @@
 //! What would happen, for people and programs.
 
-use crate::cli::exit::{Code, Told};
+use crate::cli::engine::called;
+use crate::cli::exit::Code;
 use crate::cli::output::Format;
 use crate::cli::session::Session;
 use crate::definition::by_count;
@@ -8,24 +9,14 @@ use crate::run::{Counts, Plan};
 use crate::server::PlanForm;
 
 /// Prints a plan.
-pub(super) fn print(plan: Option<&PlanForm>, session: &Session) -> anyhow::Result<Code> {
-    let plan = plan.ok_or_else(|| Told::usage("there is no plan"))?;
+pub(super) fn print(plan: &PlanForm, session: &Session) -> anyhow::Result<Code> {
     let mut out = session.out();
     match out.format() {
         Format::Jsonl => out.json(plan)?,
-        Format::Csv | Format::Table => {
-            if out.format() == Format::Table {
-                out.text(&head(plan))?;
-            }
-            let rows: Vec<_> = plan.sample.iter().map(row).collect();
-            match out.format() {
-                Format::Csv => {
-                    out.csv(HEADER)?;
-                    rows.iter().try_for_each(|row| out.csv(row.iter().map(String::as_str)))?;
-                }
-                _ if rows.is_empty() => {}
-                _ => out.columns(&HEADER, &rows)?,
-            }
+        Format::Csv => out.list(&HEADER, &plan.sample, row)?,
+        Format::Table => {
+            out.text(&head(plan))?;
+            out.list(&HEADER, &plan.sample, row)?;
         }
     }
     out.flush()?;
@@ -35,20 +26,13 @@ pub(super) fn print(plan: Option<&PlanForm>, session: &Session) -> anyhow::Resul
 const HEADER: [&str; 3] = ["Object", "Would be", "What"];
 
 fn row(item: &crate::server::PlannedForm) -> Vec<String> {
-    let object = format!("{}:{}", text(&item.object["type"]), text(&item.object["id"]));
-    let named = item.object["name"].as_str().filter(|name| !name.is_empty());
-    let object = named.map_or_else(|| object.clone(), |name| format!("{name} ({object})"));
     let told = |action: &crate::server::PlannedActionForm| match &action.changes {
         Some(changes) => format!("{} {}", action.verb, changes.get()),
         None => action.verb.clone(),
     };
     let actions = || item.actions.iter().map(told).collect::<Vec<_>>().join(", ");
     let what = item.note.clone().unwrap_or_else(actions);
-    vec![object, item.outcome.to_owned(), what]
-}
-
-fn text(value: &serde_json::Value) -> &str {
-    value.as_str().unwrap_or_default()
+    vec![called(&item.object), item.outcome.to_owned(), what]
 }
 
 fn head(plan: &PlanForm) -> String {

@@ -15,7 +15,6 @@ use crate::cli::session::Session;
 use crate::definition::{Mode, Offer, Risk, by_count};
 use crate::resource::ResourceType;
 use crate::run::{Plan, SelectionInfo, Start};
-use crate::server::PlanForm;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -85,26 +84,23 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     }
     let selected = runs.select(asker, &args.kind, which, Some(&engine.database.reader)).await?;
     tell_dropped(&selected);
-    let needs_plan = args.plan || !args.yes || offer.risk() > Risk::None;
-    let plan = if needs_plan {
-        let input = input.clone();
-        Some(runs.plan(asker, &args.kind, &args.name, selected.id, input).await?)
-    } else {
-        None
-    };
-    if args.plan {
-        let plan = plan.map(PlanForm::from);
-        return plan::print(plan.as_ref(), session);
-    }
-    if !args.yes && !agreed(&engine, &offer, plan.as_ref())? {
-        say::note("nothing was changed");
-        return Ok(Code::Error);
+    let mut token = None;
+    if args.plan || !args.yes || offer.risk() > Risk::None {
+        let plan = runs.plan(asker, &args.kind, &args.name, selected.id, input.clone()).await?;
+        if args.plan {
+            return plan::print(&plan.into(), session);
+        }
+        if !args.yes && !agreed(&engine, &offer, &plan)? {
+            say::note("nothing was changed");
+            return Ok(Code::Error);
+        }
+        token = plan.needs_confirmation.then_some(plan.token);
     }
     let is_left = args.who_works.wait || args.who_works.detach;
     let mode = if is_left { Mode::Background } else { Mode::Foreground };
     let start = Start::new(args.kind, &args.name, selected.id).input(input).mode(mode);
     let mut start = start.fingerprint(fingerprint);
-    start.token = plan.filter(|plan| plan.needs_confirmation).map(|plan| plan.token);
+    start.token = token;
     start.idempotency_key = args.idempotency_key;
     if is_left {
         return left_to_others(&engine, start, &args.who_works, session).await;
@@ -151,8 +147,7 @@ fn tell_dropped(selected: &SelectionInfo) {
 }
 
 /// Shows what would happen, and asks.
-fn agreed(engine: &Engine, offer: &Offer<'_>, plan: Option<&Plan>) -> anyhow::Result<bool> {
-    let Some(plan) = plan else { return Ok(true) };
+fn agreed(engine: &Engine, offer: &Offer<'_>, plan: &Plan) -> anyhow::Result<bool> {
     let kind = &plan.selection.kind;
     let spec = engine.runs.catalog().resource(kind);
     let total = u64::from(plan.selection.total);

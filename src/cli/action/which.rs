@@ -43,7 +43,7 @@ fn condition(text: &str) -> Result<(String, Value), String> {
 }
 
 /// A number, `true`, `false` or `null`; else a text.
-pub(super) fn scalar(text: &str) -> Value {
+fn scalar(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => value,
         _ => Value::String(text.to_owned()),
@@ -87,18 +87,21 @@ fn filter(conditions: Vec<(String, Value)>) -> Filter {
     columns.into_iter().fold(Filter::all(), |filter, (column, values)| filter.any(&column, values))
 }
 
+/// A file, or standard input where it is called `-`.
+pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = File::open(path);
+    let file =
+        file.with_context(|| format!("failed to open {}", quote(&path.to_string_lossy())))?;
+    Ok(Box::new(file))
+}
+
 /// The lines of a file that are not empty.
 fn lines(path: &Path) -> anyhow::Result<Vec<String>> {
-    let input: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin())
-    } else {
-        let file = File::open(path);
-        Box::new(
-            file.with_context(|| format!("failed to open {}", quote(&path.to_string_lossy())))?,
-        )
-    };
     let mut ids = Vec::new();
-    for line in BufReader::new(input.take(FILE_LEN_MAX)).lines() {
+    for line in BufReader::new(open(path)?.take(FILE_LEN_MAX)).lines() {
         let line = line.context("failed to read the ids")?;
         let id = line.trim_end_matches('\r');
         if !id.is_empty() {

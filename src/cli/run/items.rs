@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use uuid::Uuid;
 
-use crate::cli::engine::{By, Engine, run_id};
+use crate::cli::engine::{By, Engine, called, run_id};
 use crate::cli::exit::Code;
 use crate::cli::output::Format;
 use crate::cli::say;
@@ -71,13 +71,9 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
 const HEADER: [&str; 4] = ["Place", "Object", "Outcome", "Why"];
 
 fn cells(item: &ItemForm) -> Vec<String> {
-    let object = &item.object;
-    let text = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
-    let id = format!("{}:{}", text("type"), text("id"));
-    let name = Some(text("name")).filter(|name| !name.is_empty());
     vec![
         item.place.to_string(),
-        name.map_or_else(|| id.clone(), |name| format!("{name} ({id})")),
+        called(&item.object),
         item.outcome.to_owned(),
         item.note.clone().unwrap_or_default(),
     ]

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use uuid::Uuid;
 
-use crate::cli::engine::{By, Engine, run_id};
+use crate::cli::engine::{By, Engine, reference, run_id};
 use crate::cli::exit::Code;
 use crate::cli::say;
 use crate::cli::session::Session;
@@ -78,17 +78,12 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let forms: Vec<_> = page.items.iter().map(RunForm::from).collect();
     let header = ["Run", "When (UTC)", "State", "What", "By", "Done"];
     out.list(&header, &forms, |run| {
-        let who = format!(
-            "{}:{}",
-            run.actor["type"].as_str().unwrap_or_default(),
-            run.actor["id"].as_str().unwrap_or_default()
-        );
         vec![
             run.id.to_string(),
             run.created_at.get(..16).unwrap_or_default().replace('T', " "),
             run.state.to_owned(),
             format!("{}.{}", run.kind, run.action),
-            who,
+            reference(&run.actor),
             format!("{}/{}", run.counts.done, run.counts.total),
         ]
     })?;

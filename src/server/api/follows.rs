@@ -6,8 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::{Read, Scope};
-use crate::error::quote;
-use crate::format::{Format, Links};
+use crate::format::Format;
 use crate::resource::{ResourceRef, ResourceType};
 use crate::server::edge::{self, EdgeForm};
 use crate::server::openapi::text::{cursor, flag, number, reference, word_like};
@@ -40,10 +39,7 @@ impl Parameters for FollowsQuery {
             let types: Result<_, _> = text.split(',').map(ResourceType::new).collect();
             types.map_err(|error| error.to_string())
         });
-        let limit = pairs.read("limit", |text| match text.parse() {
-            Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
-            _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
-        });
+        let limit = pairs.limit(PAGE_LEN_MAX);
         Self {
             follower: pairs.parse("follower"),
             followed: pairs.parse("followed"),
@@ -106,12 +102,8 @@ pub(crate) async fn get(
     reading.record(&read).await?;
     let mut pairs = told;
     pairs.push(("limit", asked.limit.to_string()));
-    let first = reading.place.url(&pairs);
-    let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
-    if let Some(last) = edges.last().filter(|_| has_more) {
-        pairs.push(("cursor", reading.sign(&of, &last.id.to_string()).await?));
-        links.next = Some(reading.place.url(&pairs));
-    }
+    let last = edges.last().filter(|_| has_more).map(|edge| edge.id.to_string());
+    let links = reading.links(&of, pairs, last).await?;
     let items = edges.into_iter().map(EdgeForm::from).collect();
     Ok(linked(JsonReply(EdgesForm { items, next: links.next.clone() }), &links))
 }

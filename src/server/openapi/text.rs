@@ -61,6 +61,11 @@ pub(crate) fn uuid() -> SchemaFormat {
     custom("uuid")
 }
 
+/// A UUID that a path has.
+pub(crate) fn uuid_text() -> ObjectBuilder {
+    text(36).format(Some(uuid()))
+}
+
 /// A time of the years 1970 to 9999 (RFC 3339).
 pub(crate) fn time() -> ObjectBuilder {
     ObjectBuilder::new()

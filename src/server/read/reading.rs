@@ -15,7 +15,7 @@ use super::subject::Subject;
 use super::{export, page, wrong};
 use crate::access::{Read, Scope};
 use crate::action::{Action, ActionId};
-use crate::format::Format;
+use crate::format::{Format, Links};
 use crate::resource::{ResourceRef, Tenant};
 use crate::server::{AppState, Caller, Kind, Problem};
 use crate::stream::{Cursor, Reader};
@@ -138,6 +138,25 @@ impl Reading {
     /// Where the database does not tell the secret.
     pub(crate) async fn sign(&self, of: &str, text: &str) -> Result<String, Problem> {
         Ok(self.state.seal().await?.sign(self.tenant()?, of, text))
+    }
+
+    /// Links to the first page of what these parameters ask for, and to the one behind this place, where there is one.
+    ///
+    /// # Errors
+    /// Where the database does not tell the secret.
+    pub(crate) async fn links(
+        &self,
+        of: &str,
+        mut pairs: Vec<(&str, String)>,
+        behind: Option<String>,
+    ) -> Result<Links, Problem> {
+        let first = self.place.url(&pairs);
+        let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
+        if let Some(place) = behind {
+            pairs.push(("cursor", self.sign(of, &place).await?));
+            links.next = Some(self.place.url(&pairs));
+        }
+        Ok(links)
     }
 
     /// Records that something is read; waits until that is handed over.

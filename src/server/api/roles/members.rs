@@ -6,8 +6,7 @@ use utoipa::ToSchema;
 
 use super::form::{MemberForm, member_example};
 use super::manages::{OfRole, role_doc};
-use crate::error::quote;
-use crate::format::{Format, Links};
+use crate::format::Format;
 use crate::resource::ResourceRef;
 use crate::role::MEMBERS_MAX;
 use crate::server::openapi::text::{cursor, number};
@@ -32,10 +31,7 @@ impl Parameters for MembersQuery {
     const NAMES: &'static [&'static str] = &["limit", "cursor"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        let limit = pairs.read("limit", |text| match text.parse() {
-            Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
-            _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
-        });
+        let limit = pairs.limit(PAGE_LEN_MAX);
         Self { limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.cursor() }
     }
 }
@@ -78,13 +74,9 @@ pub(crate) async fn get(
     let mut members = members.map_err(|error| by.refused(error))?;
     let has_more = members.len() > asked.limit;
     members.truncate(asked.limit);
-    let mut pairs = vec![("limit", asked.limit.to_string())];
-    let first = reading.place.url(&pairs);
-    let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
-    if let Some(last) = members.last().filter(|_| has_more) {
-        pairs.push(("cursor", reading.sign(&of, &last.member.to_string()).await?));
-        links.next = Some(reading.place.url(&pairs));
-    }
+    let pairs = vec![("limit", asked.limit.to_string())];
+    let last = members.last().filter(|_| has_more).map(|last| last.member.to_string());
+    let links = reading.links(&of, pairs, last).await?;
     let items = members.iter().map(MemberForm::from).collect();
     Ok(linked(JsonReply(MembersForm { items, next: links.next.clone() }), &links))
 }

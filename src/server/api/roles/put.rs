@@ -13,9 +13,9 @@ use crate::role::{
     ABOUT_LEN_MAX, NewRole, PERMISSIONS_MAX, Permission, RIGHTS_WITHIN, RoleError, RoleName,
     Written,
 };
-use crate::server::openapi::text::{line, or_null, text};
+use crate::server::openapi::text::{line, or_null};
 use crate::server::openapi::{Doc, LOCATION, Media};
-use crate::server::reason::REASON_LEN_MAX;
+use crate::server::reason;
 use crate::server::refusal::Refusal;
 use crate::server::status::{CREATED, OK};
 use crate::server::{
@@ -112,8 +112,7 @@ impl PartialSchema for Given {
     fn schema() -> RefOr<Schema> {
         let permissions =
             ArrayBuilder::new().items(permission_schema()).max_items(Some(PERMISSIONS_MAX));
-        let nullable = |builder: ObjectBuilder| builder.schema_type(or_null(Type::String));
-        let about = nullable(line(ABOUT_LEN_MAX).min_length(None));
+        let about = line(ABOUT_LEN_MAX).min_length(None).schema_type(or_null(Type::String));
         let schema = ObjectBuilder::new()
             .description(Some("A role as it is to be."))
             .property(
@@ -128,10 +127,7 @@ impl PartialSchema for Given {
                     "What it is for. Null, or left out, it stays as it is; empty, it goes.",
                 )),
             )
-            .property(
-                "reason",
-                nullable(text(REASON_LEN_MAX)).description(Some("Why, for the log.")),
-            )
+            .property("reason", reason::schema())
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
             .required("permissions");
         Schema::from(schema).into()

@@ -3,15 +3,14 @@
 use axum::response::Response;
 
 use crate::server::openapi::Doc;
-use crate::server::openapi::text::{text, uuid};
+use crate::server::openapi::text::uuid_text;
 use crate::server::path::UuidPath;
 use crate::server::read::{Listing, Reading, Subject};
 use crate::server::{Kind, Problem, Query};
 
 pub(crate) fn doc() -> Doc {
-    let id = text(36).format(Some(uuid()));
     Listing::doc("listRunEvents", "What a run or bulk operation did")
-        .path("id", "The run.", id)
+        .path("id", "The run.", uuid_text())
         .problems([Kind::NotFound])
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::form::ItemForm;
 use super::visible::{Watching, of_run};
 use crate::error::quote;
-use crate::format::{Format, Links};
+use crate::format::Format;
 use crate::run::{ItemOutcome, ItemQuery};
 use crate::server::openapi::text::{cursor, number, word};
 use crate::server::openapi::{Doc, LINK as LINKED, Media};
@@ -38,10 +38,7 @@ impl Parameters for ItemsQuery {
             ItemOutcome::from_word(text)
                 .ok_or_else(|| format!("{} is none of {words}", quote(text)))
         });
-        let limit = pairs.read("limit", |text| match text.parse() {
-            Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
-            _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
-        });
+        let limit = pairs.limit(PAGE_LEN_MAX);
         Self { outcome, limit: limit.unwrap_or(PAGE_LEN), cursor: pairs.cursor() }
     }
 }
@@ -106,12 +103,7 @@ pub(crate) async fn get(
     if asked.limit != PAGE_LEN {
         pairs.push(("limit", asked.limit.to_string()));
     }
-    let first = reading.place.url(&pairs);
-    let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
-    if let Some(place) = last {
-        pairs.push(("cursor", reading.sign(&of, &place.to_string()).await?));
-        links.next = Some(reading.place.url(&pairs));
-    }
+    let links = reading.links(&of, pairs, last.map(|place| place.to_string())).await?;
     let items = found.iter().map(ItemForm::from).collect();
     Ok(linked(JsonReply(ItemsForm { items, next: links.next.clone() }), &links))
 }

@@ -11,7 +11,7 @@ use super::visible::Watching;
 use crate::access::{Read, Scope};
 use crate::action::form::time;
 use crate::error::quote;
-use crate::format::{Format, Links};
+use crate::format::Format;
 use crate::resource::{ResourceRef, ResourceType};
 use crate::run::{RunQuery, RunState};
 use crate::search::when::When;
@@ -55,10 +55,7 @@ impl Parameters for RunsQuery {
             };
             text.split(',').map(state).collect::<Result<Vec<_>, _>>()
         });
-        let limit = pairs.read("limit", |text| match text.parse() {
-            Ok(limit @ 1..=PAGE_LEN_MAX) => Ok(limit),
-            _ => Err(format!("{} is none of 1 to {PAGE_LEN_MAX}", quote(text))),
-        });
+        let limit = pairs.limit(PAGE_LEN_MAX);
         Self {
             actor: pairs.parse("actor"),
             kind: pairs.parse("type"),
@@ -138,12 +135,7 @@ pub(crate) async fn get(
     if limit != PAGE_LEN {
         pairs.push(("limit", limit.to_string()));
     }
-    let first = reading.place.url(&pairs);
-    let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
-    if let Some(next) = page.next {
-        pairs.push(("cursor", reading.sign(&of, &next.to_string()).await?));
-        links.next = Some(reading.place.url(&pairs));
-    }
+    let links = reading.links(&of, pairs, page.next.map(|next| next.to_string())).await?;
     let items = page.items.iter().map(RunForm::from).collect();
     Ok(linked(JsonReply(RunsForm { items, next: links.next.clone() }), &links))
 }

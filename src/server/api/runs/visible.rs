@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::access::{Read, Scope};
 use crate::resource::ResourceRef;
 use crate::run::RunInfo;
-use crate::server::openapi::text::{text, uuid};
+use crate::server::openapi::text::uuid_text;
 use crate::server::openapi::{Doc, Tag};
 use crate::server::read::Reading;
 use crate::server::{AppState, Kind, Problem};
@@ -65,6 +65,6 @@ pub(crate) fn of_run(id: &'static str, summary: &'static str) -> Doc {
         .scope(Scope::RunsRead)
         .or(Scope::ActionsRun)
         .in_tenant()
-        .path("id", "The run.", text(36).format(Some(uuid())))
+        .path("id", "The run.", uuid_text())
         .problems([Kind::NotFound])
 }

@@ -5,18 +5,17 @@ use axum::extract::State;
 use super::form::{SelectionForm, example};
 use crate::access::Scope;
 use crate::server::caller::Acts;
-use crate::server::openapi::text::{text, uuid};
+use crate::server::openapi::text::uuid_text;
 use crate::server::openapi::{Doc, Media, Tag};
 use crate::server::path::UuidPath;
 use crate::server::status::OK;
 use crate::server::{AppState, JsonReply, Kind, Problem, Query};
 
 pub(crate) fn doc() -> Doc {
-    let id = text(36).format(Some(uuid()));
     Doc::new(Tag::Actions, "getSelection", "How many objects a selection has, and until when")
         .scope(Scope::ActionsRun)
         .in_tenant()
-        .path("id", "The selection.", id)
+        .path("id", "The selection.", uuid_text())
         .answers(OK, "The selection.", [Media::json::<SelectionForm>(example())])
         .problems([Kind::SelectionGone, Kind::NotFound])
 }

@@ -1,6 +1,5 @@
 //! Which objects a body selects: a selection that was made before, or ids, a filter, a search, or ids inside of a filter.
 
-use serde::Deserialize;
 use serde_json::Value;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use crate::server::read::search_faults;
 use crate::server::{AppState, Caller, Fault, Kind, Problem};
 
 /// What a body says of it. Fields may be null, which is as if they were left out.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Given {
     pub(crate) selection: Option<Uuid>,
     pub(crate) ids: Option<Vec<String>>,
@@ -96,7 +95,7 @@ pub(super) async fn select(
     Ok(state.runs().select(asker, kind, which, reader.as_ref()).await?)
 }
 
-/// Fields of a body that selects; `made` for one that takes a selection as well.
+/// Fields of a body that selects.
 pub(crate) fn properties(schema: ObjectBuilder) -> ObjectBuilder {
     let ids = ArrayBuilder::new()
         .schema_type(or_null(Type::Array))
