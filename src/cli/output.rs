@@ -134,6 +134,19 @@ impl Out {
         }
     }
 
+    /// Bytes for a program: exactly these, unless it is a terminal that would act on them. Nothing else is in that output.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.medium {
+            Medium::Terminal => self.text(&String::from_utf8_lossy(bytes)),
+            // The writer would take escape sequences and control characters out.
+            Medium::Pipe => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(bytes)?;
+                stdout.flush()
+            }
+        }
+    }
+
     /// A short list: a table of its columns, CSV of them, or the values themselves as JSON lines.
     pub(crate) fn list<T: Serialize>(
         &mut self,

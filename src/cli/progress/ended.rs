@@ -28,16 +28,18 @@ pub(in crate::cli) async fn tell(
             Level::Debug => {}
         }
     }
-    for outcome in [ItemOutcome::Failed, ItemOutcome::Denied] {
+    let undone =
+        [(ItemOutcome::Failed, run.counts.failed), (ItemOutcome::Denied, run.counts.denied)];
+    for (outcome, count) in undone.into_iter().filter(|(_, count)| *count > 0) {
         let query = ItemQuery { outcome: Some(outcome), after: None, limit: Some(SHOWN) };
         for item in engine.runs.items(engine.tenant(), run.id, query).await? {
             let why = item.note.unwrap_or_default();
             say::warning(&format!("{} {}: {why}", item.object, outcome.as_str()));
         }
-    }
-    let undone = run.counts.failed + run.counts.denied;
-    if undone as usize > SHOWN {
-        say::note(&format!("all of them: gesta run items {} --outcome failed", run.id));
+        if count as usize > SHOWN {
+            let (id, word) = (run.id, outcome.as_str());
+            say::note(&format!("all of them: gesta run items {id} --outcome {word}"));
+        }
     }
     if let Some(error) = &run.error {
         say::wrong(error);

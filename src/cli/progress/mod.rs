@@ -30,34 +30,39 @@ pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> any
     };
     let selection = start.selection;
     let mut bar = Bar::new();
-    let mut working = std::pin::pin!(engine.runs.start(&engine.asker, start));
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut id = None;
-    loop {
-        tokio::select! {
-            biased;
-            ended = &mut working => {
-                bar.clear();
-                let started = ended?;
-                if !started.is_new {
-                    say::note("this request was sent before; here is its run");
+    let ended = {
+        let mut working = std::pin::pin!(engine.runs.start(&engine.asker, start));
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut working => break Some(ended),
+                signal = &mut interrupted => {
+                    signal?;
+                    break None;
                 }
-                return ended::tell(engine, &started.run, session).await;
-            }
-            signal = &mut interrupted => {
-                signal?;
-                bar.clear();
-                return interrupt(engine, id).await;
-            }
-            () = sleep(LOOK) => {
-                // Where it cannot be looked at, its end will say why.
-                if let Some(run) = find(engine, id, &query, selection).await {
-                    id = Some(run.id);
-                    bar.show(&run);
+                () = sleep(LOOK) => {
+                    // Where it cannot be looked at, its end will say why.
+                    if let Some(run) = find(engine, id, &query, selection).await {
+                        id = Some(run.id);
+                        bar.show(&run);
+                    }
                 }
             }
         }
+        // What is under way is rolled back here: a cancellation would wait for ever for the row that it has locked.
+    };
+    bar.clear();
+    let Some(ended) = ended else {
+        let run = find(engine, id, &query, selection).await;
+        return interrupt(engine, run.map(|run| run.id)).await;
+    };
+    let started = ended?;
+    if !started.is_new {
+        say::note("this request was sent before; here is its run");
     }
+    ended::tell(engine, &started.run, session).await
 }
 
 /// The run, by its id or else by its selection, which no other one has.

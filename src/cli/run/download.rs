@@ -20,7 +20,7 @@ pub(super) async fn run(args: &Args, session: &Session) -> anyhow::Result<Code> 
     let mut file = engine.runs.download(&engine.asker, args.one.id).await?;
     let mut out = session.out();
     while let Some(bytes) = file.bytes.try_next().await? {
-        out.script(&String::from_utf8_lossy(&bytes))?;
+        out.bytes(&bytes)?;
     }
     out.flush()?;
     Ok(Code::Ok)
