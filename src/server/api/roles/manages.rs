@@ -14,7 +14,7 @@ use crate::server::openapi::text::text;
 use crate::server::openapi::{Doc, Tag};
 use crate::server::path::resource;
 use crate::server::read::Reading;
-use crate::server::reason::REASON_LEN_MAX;
+use crate::server::reason::{self, REASON_LEN_MAX};
 use crate::server::refusal::of_role;
 use crate::server::{AppState, Kind, Pairs, Parameters, Path, Problem};
 
@@ -94,19 +94,11 @@ impl Parameters for Reason {
     const NAMES: &'static [&'static str] = &["reason"];
 
     fn read(pairs: &mut Pairs) -> Self {
-        Self(pairs.read("reason", |text| match check_reason(text) {
+        Self(pairs.read("reason", |text| match reason::check(text) {
             Ok(()) => Ok(text.to_owned()),
             Err(allowed) => Err(format!("{}; {allowed}", quote(text))),
         }))
     }
-}
-
-/// Whether a reason can be stored; else what is allowed.
-pub(super) fn check_reason(text: &str) -> Result<(), String> {
-    if text.len() > REASON_LEN_MAX || text.contains('\0') {
-        return Err(format!("give up to {REASON_LEN_MAX} bytes, without U+0000"));
-    }
-    Ok(())
 }
 
 /// What the operations of a tenant's roles have in common.

@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::form::{RoleForm, permission_schema, role_example};
-use super::manages::{OfRole, check_reason, role_doc};
+use super::manages::{OfRole, role_doc};
 use crate::import;
 use crate::role::{
     ABOUT_LEN_MAX, NewRole, PERMISSIONS_MAX, Permission, RIGHTS_WITHIN, RoleError, RoleName,
@@ -84,9 +84,7 @@ impl Given {
         let refuse = |pointer: String, detail: String| {
             Refusal::body(Fault::pointer(pointer, "invalid-value", detail))
         };
-        if let Some(Err(allowed)) = self.reason.as_deref().map(check_reason) {
-            return Err(refuse("/reason".to_owned(), format!("`reason` is refused; {allowed}")));
-        }
+        let reason = reason::of(self.reason.as_deref())?;
         let read = |(index, text): (usize, &String)| {
             let permission = text.parse::<Permission>();
             permission.map_err(|error| refuse(format!("/permissions/{index}"), error.to_string()))
@@ -98,7 +96,7 @@ impl Given {
             Some(text) => role.about(text),
             None => role,
         };
-        Ok((role, self.reason))
+        Ok((role, reason))
     }
 }
 
