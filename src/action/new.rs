@@ -74,14 +74,13 @@ macro_rules! as_str {
         }
     };
 }
-#[cfg(feature = "server")]
+
 impl Source {
     /// Every way.
     pub(crate) const ALL: [Self; 7] =
         [Self::Save, Self::Bulk, Self::Emit, Self::Run, Self::Api, Self::Import, Self::Trigger];
 }
 
-#[cfg(feature = "server")]
 impl Outcome {
     /// Every end.
     pub(crate) const ALL: [Self; 3] = [Self::Ok, Self::Failed, Self::Denied];

@@ -108,14 +108,16 @@ impl Out {
         &mut self,
         cells: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
-        let out = &mut self.writer;
+        // Not into the writer itself, which would be flushed with each record.
+        let mut record = Vec::new();
         match self.medium {
             Medium::Terminal => {
                 let cells = cells.into_iter().map(|cell| visible(cell.as_ref()).into_owned());
-                csv::write_record(out, cells, Cells::Safe)
+                csv::write_record(&mut record, cells, Cells::Safe)?;
             }
-            Medium::Pipe => csv::write_record(out, cells, Cells::Safe),
+            Medium::Pipe => csv::write_record(&mut record, cells, Cells::Safe)?,
         }
+        self.writer.write_all(&record)
     }
 
     /// A text for people, which is neither JSON nor CSV.

@@ -98,7 +98,7 @@ pub(crate) fn sight(reader: &Reader, labels: &[String]) -> Reader {
 
 /// `ok`, `failed` or `denied`.
 pub(crate) fn outcome() -> impl TypedValueParser<Value = Outcome> {
-    PossibleValuesParser::new([Outcome::Ok, Outcome::Failed, Outcome::Denied].map(Outcome::as_str))
+    PossibleValuesParser::new(Outcome::ALL.map(Outcome::as_str))
         .try_map(|word| Outcome::from_word(&word).ok_or("no outcome"))
 }
 

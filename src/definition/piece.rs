@@ -31,6 +31,34 @@ pub enum Fate {
     Failed(String),
 }
 
+/// The words that [`Fate::of`] knows, as errors name them.
+#[cfg(feature = "cli")]
+pub(super) const OUTCOMES: &str = "`done`, `skipped`, `denied`, `failed`";
+
+impl Fate {
+    /// What a word says, and why; nothing where it is none of [`OUTCOMES`].
+    #[cfg(feature = "cli")]
+    pub(super) fn of(outcome: &str, why: String) -> Option<Self> {
+        match outcome {
+            "done" => Some(Self::Done),
+            "skipped" => Some(Self::Skipped(why)),
+            "denied" => Some(Self::Denied(why)),
+            "failed" => Some(Self::Failed(why)),
+            _ => None,
+        }
+    }
+
+    /// Its word, and why.
+    pub(crate) fn told(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Done => ("done", None),
+            Self::Skipped(why) => ("skipped", Some(why)),
+            Self::Denied(why) => ("denied", Some(why)),
+            Self::Failed(why) => ("failed", Some(why)),
+        }
+    }
+}
+
 /// What an operation says to whoever runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -144,6 +172,15 @@ impl<'p, 'c> Piece<'p, 'c> {
     pub fn settle(&mut self, index: usize, fate: Fate) {
         if let Some(open) = self.fates.get_mut(index) {
             *open = Some(fate);
+        }
+    }
+
+    /// Says of the objects that are not there, by their indexes, that they were skipped.
+    pub(super) fn skip_gone(&mut self, is_there: Vec<bool>) {
+        for (index, is_there) in is_there.into_iter().enumerate() {
+            if !is_there {
+                self.settle(index, Fate::Skipped("it is no longer there".to_owned()));
+            }
         }
     }
 

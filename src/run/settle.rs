@@ -76,16 +76,6 @@ pub(super) fn tally<'f>(fates: impl IntoIterator<Item = &'f Fate>) -> Counts {
     counts
 }
 
-/// The word of a fate, and why.
-fn told(fate: &Fate) -> (&'static str, Option<&str>) {
-    match fate {
-        Fate::Done => ("done", None),
-        Fate::Skipped(why) => ("skipped", Some(why)),
-        Fate::Denied(why) => ("denied", Some(why)),
-        Fate::Failed(why) => ("failed", Some(why)),
-    }
-}
-
 impl Task<'_> {
     /// Stores what became of objects. Where nothing is pending after that, the run ends.
     pub(super) async fn settle(
@@ -138,8 +128,8 @@ impl Task<'_> {
         let places: Vec<_> = items.iter().map(place).collect();
         let ids: Vec<_> = items.iter().map(|item| item.object.id.as_str()).collect();
         let names: Vec<_> = items.iter().map(|item| item.name.as_deref()).collect();
-        let outcomes: Vec<_> = fates.iter().map(|fate| told(fate).0).collect();
-        let notes: Vec<_> = fates.iter().map(|fate| told(fate).1.map(cut)).collect();
+        let outcomes: Vec<_> = fates.iter().map(|fate| fate.told().0).collect();
+        let notes: Vec<_> = fates.iter().map(|fate| fate.told().1.map(cut)).collect();
         let params: [&(dyn ToSql + Sync); 8] = [
             &self.job.tenant.as_str(),
             &self.job.id,

@@ -215,10 +215,10 @@ impl Compiler {
 
     fn occurred(&mut self, value: &Value) -> String {
         let ranges: Vec<_> = spans(value, self.now)
-            .iter()
+            .into_iter()
             .map(|span| {
-                let low = self.bind(Param::Uuid(span.low_id()));
-                let high = self.bind(Param::Uuid(span.high_id()));
+                let (low, high) = span.ids();
+                let (low, high) = (self.bind(Param::Uuid(low)), self.bind(Param::Uuid(high)));
                 format!("coalesce(a.id >= {low} AND a.id < {high}, false)")
             })
             .collect();
@@ -229,7 +229,7 @@ impl Compiler {
         let mut ranges = Vec::new();
         for span in spans(value, self.now) {
             let mut bounds = vec!["true".to_owned()];
-            for (sign, bound) in [(">=", span.low), ("<", span.high)] {
+            for (sign, bound) in [(">=", span.since), ("<", span.until)] {
                 if let Some(bound) = bound {
                     let bound = self.bind(Param::Time(bound));
                     bounds.push(format!("a.recorded_at {sign} {bound}"));

@@ -7,7 +7,7 @@ use super::compile::Param;
 use super::page::{SearchQuery, Statement};
 use super::zone::Zone;
 use crate::stream::stats::{Count, Facet};
-use crate::stream::{Period, Plan, QueryError, Reader};
+use crate::stream::{Period, Plan, QueryError, Reader, check_within};
 
 /// Up to how many results are counted one by one.
 pub const COUNT_MAX: usize = 1_000_000;
@@ -89,7 +89,7 @@ impl SearchQuery {
     /// # Errors
     /// When the cap is out of range, it takes too long, or the database does not answer.
     pub async fn count(&self, reader: &Reader, cap: usize) -> Result<Counted, QueryError> {
-        let limit = check(cap, COUNT_MAX)?;
+        let limit = check_within(cap, COUNT_MAX)?;
         let now = self.now(reader);
         let head = "-- search::count\nSELECT count(*) FROM (SELECT";
         let statement = Statement::all(self, now, head, "\nLIMIT $4) AS found");
@@ -114,7 +114,7 @@ impl SearchQuery {
         let now = self.now(reader);
         let period = match period {
             Some(period) => period,
-            None => self.fitting(reader).await?,
+            None => self.fitting(reader, now).await?,
         };
         let column = split.column();
         let head = format!(
@@ -124,10 +124,9 @@ impl SearchQuery {
             ") AS b\nGROUP BY b.at, b.value\nORDER BY b.at DESC, actions DESC, b.value\nLIMIT $4";
         let mut statement = Statement::all(self, now, &head, tail);
         for (mark, text) in [("$PERIOD", period.as_str()), ("$ZONE", zone.name())] {
-            let number = statement.number_of(Param::Text(text.to_owned()));
-            statement.sql = statement.sql.replacen(mark, &format!("${number}"), 1);
+            statement.bind(mark, Param::Text(text.to_owned()));
         }
-        let limit = check(BARS_MAX, BARS_MAX)?;
+        let limit = check_within(BARS_MAX, BARS_MAX)?;
         let rows = self.read(reader, &statement, Plan::Custom, self.ids(now), limit + 1).await?;
         let bar = |row: &Row| SplitBar { at: row.get(0), value: row.get(1), actions: row.get(2) };
         let bars = rows.iter().take(BARS_MAX).rev().map(bar).collect();
@@ -135,8 +134,7 @@ impl SearchQuery {
     }
 
     /// The period that suits the time from the first to the last result.
-    async fn fitting(&self, reader: &Reader) -> Result<Period, QueryError> {
-        let now = self.now(reader);
+    async fn fitting(&self, reader: &Reader, now: DateTime<Utc>) -> Result<Period, QueryError> {
         let head = "-- search::fitting\nSELECT min(a.occurred_at), max(a.occurred_at)";
         let statement = Statement::all(self, now, head, "\n    AND $4::bigint > 0");
         let rows = self.read(reader, &statement, Plan::Custom, self.ids(now), 1).await?;
@@ -157,7 +155,7 @@ impl SearchQuery {
         top: usize,
         cap: usize,
     ) -> Result<Facets, QueryError> {
-        let (limit, top) = (check(cap, FACET_ROWS_MAX)?, check(top, FACET_TOP_MAX)?);
+        let (limit, top) = (check_within(cap, FACET_ROWS_MAX)?, check_within(top, FACET_TOP_MAX)?);
         let now = self.now(reader);
         let head = "-- search::facets
 WITH found AS MATERIALIZED (
@@ -208,13 +206,6 @@ fn of_facet(facet: Facet, place: usize, top: i64) -> String {
          GROUP BY {value}\nORDER BY actions DESC, {value}\nLIMIT {top})",
         facet.as_str()
     )
-}
-
-fn check(given: usize, max: usize) -> Result<i64, QueryError> {
-    match i64::try_from(given) {
-        Ok(limit @ 1..) if given <= max => Ok(limit),
-        _ => Err(QueryError::Limit { given, max }),
-    }
 }
 
 fn counted(found: i64, cap: usize) -> Counted {

@@ -90,13 +90,16 @@ impl Look<'_> {
             Key::Verb => any_text([action.verb.as_str()], value, is_in_category),
             Key::Occurred => {
                 let id = action.id.uuid();
-                spans(value, self.now).iter().any(|span| span.low_id() <= id && id < span.high_id())
+                spans(value, self.now).into_iter().any(|span| {
+                    let (low, high) = span.ids();
+                    low <= id && id < high
+                })
             }
             Key::Recorded => {
                 let time = action.recorded_at;
                 spans(value, self.now).iter().any(|span| {
-                    span.low.is_none_or(|low| low <= time)
-                        && span.high.is_none_or(|high| time < high)
+                    span.since.is_none_or(|since| since <= time)
+                        && span.until.is_none_or(|until| time < until)
                 })
             }
             Key::Changed => {
@@ -107,22 +110,10 @@ impl Look<'_> {
             Key::From => self.any_pair(0, value),
             Key::To => self.any_pair(1, value),
             Key::Has => list(value).iter().any(|part| self.has(part)),
-            Key::Run => match value {
-                Value::Present => action.run.is_some(),
-                _ => action.run.is_some_and(|run| list(value).contains(&Scalar::Uuid(run))),
-            },
-            Key::Id => match value {
-                Value::Present => true,
-                _ => list(value).contains(&Scalar::Uuid(action.id.uuid())),
-            },
-            Key::Source => match value {
-                Value::Present => true,
-                _ => list(value).contains(&Scalar::Source(action.source)),
-            },
-            Key::Outcome => match value {
-                Value::Present => true,
-                _ => list(value).contains(&Scalar::Outcome(action.outcome)),
-            },
+            Key::Run => is_among(action.run.map(Scalar::Uuid), value),
+            Key::Id => is_among(Some(Scalar::Uuid(action.id.uuid())), value),
+            Key::Source => is_among(Some(Scalar::Source(action.source)), value),
+            Key::Outcome => is_among(Some(Scalar::Outcome(action.outcome)), value),
             Key::Request => self.circumstance("request_id", value, |id, wanted| id == wanted),
             Key::Trace => self.circumstance("trace", value, contains),
             Key::Agent => self.circumstance("user_agent", value, contains),
@@ -203,6 +194,11 @@ impl Look<'_> {
 
 fn list(value: &Value) -> &[Scalar] {
     if let Value::Is(list) = value { list } else { &[] }
+}
+
+/// Whether there is something, and it is one of those that are asked for.
+fn is_among(found: Option<Scalar>, value: &Value) -> bool {
+    found.is_some_and(|found| *value == Value::Present || list(value).contains(&found))
 }
 
 /// Whether one of the texts is one of those that are asked for.

@@ -174,14 +174,10 @@ impl SearchQuery {
         let marks =
             [("$KIND", Param::Text(kind.to_string())), ("$SELECTION", Param::Uuid(selection))];
         for (mark, param) in marks {
-            let number = statement.number_of(param);
-            statement.sql = statement.sql.replacen(mark, &format!("${number}"), 1);
+            statement.bind(mark, param);
         }
         let conditions = Conditions::new(reader, self.ids(now), 1, &self.filter);
-        let base = conditions.params().into_iter().zip(TYPES);
-        let params: Vec<(&(dyn ToSql + Sync), Type)> =
-            base.chain(statement.params.iter().map(Param::typed)).collect();
-        tx.execute_typed(&statement.sql, &params).await
+        tx.execute_typed(&statement.sql, &statement.params(&conditions)).await
     }
 
     /// Runs a statement. Searches have too many forms to keep them prepared.
@@ -194,17 +190,15 @@ impl SearchQuery {
         limit: i64,
     ) -> Result<Vec<Row>, QueryError> {
         let conditions = Conditions::new(reader, ids, limit, &self.filter);
-        let base = conditions.params().into_iter().zip(TYPES);
-        let params: Vec<(&(dyn ToSql + Sync), Type)> =
-            base.chain(statement.params.iter().map(Param::typed)).collect();
+        let params = statement.params(&conditions);
         reader.query_within(WHAT, plan, self.timeout, &statement.sql, &params).await
     }
 }
 
 /// A statement and what is bound behind the parameters that all have.
 pub(super) struct Statement {
-    pub(super) sql: String,
-    pub(super) params: Vec<Param>,
+    sql: String,
+    params: Vec<Param>,
 }
 
 impl Statement {
@@ -255,9 +249,16 @@ impl Statement {
         Self { sql, params: compiler.params }
     }
 
-    /// Binds one more.
-    pub(super) fn number_of(&mut self, param: Param) -> usize {
+    /// Binds one more, where its mark stands.
+    pub(super) fn bind(&mut self, mark: &str, param: Param) {
         self.params.push(param);
-        FIRST + self.params.len() - 1
+        let number = FIRST + self.params.len() - 1;
+        self.sql = self.sql.replacen(mark, &format!("${number}"), 1);
+    }
+
+    /// What is bound, in order.
+    fn params<'a>(&'a self, conditions: &'a Conditions<'_>) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+        let base = conditions.params().into_iter().zip(TYPES);
+        base.chain(self.params.iter().map(Param::typed)).collect()
     }
 }

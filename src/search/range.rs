@@ -5,50 +5,33 @@ use uuid::Uuid;
 
 use super::key::Key;
 use super::query::{Node, Op, Scalar, Term, Value};
-use crate::action::ActionId;
-
-/// From a moment on, and before another; without a bound where there is none.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Span {
-    pub(super) low: Option<DateTime<Utc>>,
-    pub(super) high: Option<DateTime<Utc>>,
-}
-
-impl Span {
-    pub(super) fn low_id(&self) -> Uuid {
-        self.low.map_or(Uuid::nil(), |low| ActionId::floor(low).uuid())
-    }
-
-    pub(super) fn high_id(&self) -> Uuid {
-        self.high.map_or(Uuid::max(), |high| ActionId::floor(high).uuid())
-    }
-}
+use crate::stream::Window;
 
 /// The times that a value stands for, of which one must be.
-pub(super) fn spans(value: &Value, now: DateTime<Utc>) -> Vec<Span> {
+pub(super) fn spans(value: &Value, now: DateTime<Utc>) -> Vec<Window> {
     let of = |scalar: &Scalar| match scalar {
         Scalar::Time(when) => Some(when.span(now)),
         _ => None,
     };
-    let span = |low, high| Some(Span { low, high });
+    let window = |since, until| Window { since, until };
     match value {
-        Value::Present => vec![Span { low: None, high: None }],
+        Value::Present => vec![Window::default()],
         Value::Is(list) => {
             let each = list.iter().filter_map(of);
-            each.map(|(start, end)| Span { low: Some(start), high: Some(end) }).collect()
+            each.map(|(start, end)| window(Some(start), Some(end))).collect()
         }
         Value::Compare(op, scalar) => {
-            let found = of(scalar).and_then(|(start, end)| match op {
-                Op::Greater => span(Some(end), None),
-                Op::GreaterOrEqual => span(Some(start), None),
-                Op::Less => span(None, Some(start)),
-                Op::LessOrEqual => span(None, Some(end)),
+            let found = of(scalar).map(|(start, end)| match op {
+                Op::Greater => window(Some(end), None),
+                Op::GreaterOrEqual => window(Some(start), None),
+                Op::Less => window(None, Some(start)),
+                Op::LessOrEqual => window(None, Some(end)),
             });
             found.into_iter().collect()
         }
         Value::Range(from, to) => {
             let found = of(from).zip(of(to)).map(|(from, to)| (from.0, to.1));
-            found.map(|(low, high)| Span { low: Some(low), high: Some(high) }).into_iter().collect()
+            found.map(|(from, to)| window(Some(from), Some(to))).into_iter().collect()
         }
     }
 }
@@ -67,7 +50,7 @@ pub(super) fn hull(node: &Node, now: DateTime<Utc>) -> Ids {
         }
         Node::Or(parts) => around(parts.iter().map(|part| hull(part, now))),
         Node::Term(Term { key: Key::Occurred, value, .. }) => {
-            around(spans(value, now).iter().map(|span| (span.low_id(), span.high_id())))
+            around(spans(value, now).into_iter().map(Window::ids))
         }
         Node::Term(Term { key: Key::Id, value: Value::Is(list), .. }) => {
             around(list.iter().filter_map(|scalar| match scalar {

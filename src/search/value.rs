@@ -14,17 +14,6 @@ use crate::action::{Outcome, Source};
 use crate::error::quote;
 use crate::resource::{ResourceRef, ResourceType};
 
-const SOURCES: [Source; 7] = [
-    Source::Save,
-    Source::Bulk,
-    Source::Emit,
-    Source::Run,
-    Source::Api,
-    Source::Import,
-    Source::Trigger,
-];
-const OUTCOMES: [Outcome; 3] = [Outcome::Ok, Outcome::Failed, Outcome::Denied];
-
 /// What is wrong with a value.
 pub(super) struct Wrong {
     pub(super) code: Code,
@@ -63,14 +52,14 @@ pub(super) fn scalar(key: &Key, text: String) -> Result<Scalar, Wrong> {
             .map(Scalar::Uuid)
             .map_err(|_| Wrong::value(format!("{} is not a UUID", quote(&text)))),
         Kind::Network => network(&text).map(Scalar::Network),
-        Kind::Source => word(&text, SOURCES, Source::as_str).map(Scalar::Source),
+        Kind::Source => word(&text, Source::ALL, Source::as_str).map(Scalar::Source),
         Kind::Outcome => {
             let text = match text.to_ascii_lowercase().as_str() {
                 "success" => "ok".to_owned(),
                 "failure" => "failed".to_owned(),
                 _ => text,
             };
-            word(&text, OUTCOMES, Outcome::as_str).map(Scalar::Outcome)
+            word(&text, Outcome::ALL, Outcome::as_str).map(Scalar::Outcome)
         }
         Kind::Part => word(&text, Part::ALL, Part::as_str).map(Scalar::Part),
         Kind::Json => json(text),

@@ -34,7 +34,7 @@ pub(crate) use clock::Rising;
 pub(crate) use clock::system as system_clock;
 pub use connect_error::{ConnectError, Reason};
 pub use dsn::libpq_variables;
-#[cfg(any(feature = "nats", feature = "server"))]
+#[cfg(any(feature = "actions", feature = "nats"))]
 pub(crate) use dsn::percent_decode;
 pub use import::{
     ImportCounts, ImportEnd, ImportError, ImportObserver, ImportOptions, ImportProgress,

@@ -4,6 +4,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::edge::{Edge, edge, pair_range};
+use super::page::check_within;
 use super::reader::{Plan, QueryError, Reader};
 use crate::resource::{Resource, ResourceRef, ResourceType};
 
@@ -115,10 +116,7 @@ impl FollowQuery {
     /// When the limit is out of range or the database does not answer.
     pub async fn list(&self, reader: &Reader) -> Result<Vec<Edge>, QueryError> {
         let what = "follows";
-        let limit = match i64::try_from(self.limit) {
-            Ok(limit @ 1..) if self.limit <= EDGES_MAX => limit,
-            _ => return Err(QueryError::Limit { given: self.limit, max: EDGES_MAX }),
-        };
+        let limit = check_within(self.limit, EDGES_MAX)?;
         let params: [&(dyn ToSql + Sync); 8] = [
             &reader.tenant().as_str(),
             &self.resource.kind.as_str(),

@@ -24,7 +24,7 @@ pub(crate) use filter::Conditions;
 pub use filter::Filter;
 pub use follow::{Edge, Follow, FollowQuery, Role};
 pub use history::{Comparison, History, HistoryError, Moment, State};
-pub(crate) use page::{PAGE_LEN, Range, Window, check_limit};
+pub(crate) use page::{PAGE_LEN, Range, Window, check_limit, check_within};
 pub use page::{PAGE_LEN_MAX, Page};
 pub use query::StreamQuery;
 pub(crate) use query::conditions;

@@ -92,9 +92,14 @@ pub(crate) fn after(edge: Uuid) -> Uuid {
 
 /// Checks the length of a page; one more row is asked for, which tells whether the stream goes on.
 pub(crate) fn check_limit(limit: usize) -> Result<i64, QueryError> {
-    match i64::try_from(limit) {
-        Ok(rows @ 1..) if limit <= PAGE_LEN_MAX => Ok(rows + 1),
-        _ => Err(QueryError::Limit { given: limit, max: PAGE_LEN_MAX }),
+    Ok(check_within(limit, PAGE_LEN_MAX)? + 1)
+}
+
+/// Checks a limit, which is 1 to `max`.
+pub(crate) fn check_within(given: usize, max: usize) -> Result<i64, QueryError> {
+    match i64::try_from(given) {
+        Ok(limit @ 1..) if given <= max => Ok(limit),
+        _ => Err(QueryError::Limit { given, max }),
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Days, Months, TimeDelta, Utc};
 use tokio_postgres::Row;
 
 use super::filter::{Conditions, Filter};
-use super::page::Window;
+use super::page::{Window, check_within};
 use super::query::conditions;
 use super::reader::{Plan, QueryError, Reader};
 
@@ -336,10 +336,7 @@ impl StatsQuery {
         top: usize,
         reader: &Reader,
     ) -> Result<Counts, QueryError> {
-        let limit = match i64::try_from(top) {
-            Ok(limit @ 1..) if top <= TOP_MAX => limit,
-            _ => return Err(QueryError::Limit { given: top, max: TOP_MAX }),
-        };
+        let limit = check_within(top, TOP_MAX)?;
         let rows = self.rows("counts", facet.sql(), limit, None, reader).await?;
         let count = |row: &Row| Count {
             value: row.get("value"),

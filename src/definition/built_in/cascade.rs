@@ -4,7 +4,7 @@
 //! they are locked, each level before the next one is looked for. Whoever would add a reference to a locked row waits, so
 //! nothing goes with a deletion that was not seen here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 
@@ -60,11 +60,11 @@ struct Walk<'a> {
     tables: HashMap<u32, String>,
     /// Rows that are deleted, by table; those of the first level are the selected ones.
     doomed: HashMap<u32, HashSet<Place>>,
-    emptied: HashMap<(u32, String), HashSet<Place>>,
+    emptied: HashMap<u32, HashSet<Place>>,
     /// Rows that forbid it, with their keys.
     forbidding: Vec<(Reference, Place, Option<String>)>,
     /// Tables that cannot be read.
-    unread: BTreeMap<(Impact, String), u32>,
+    unread: BTreeSet<(Impact, String)>,
     /// Names of the tables as people write them.
     shown: HashMap<u32, String>,
     chosen: HashSet<Place>,
@@ -87,7 +87,7 @@ pub(super) async fn walk(
         doomed: HashMap::new(),
         emptied: HashMap::new(),
         forbidding: Vec::new(),
-        unread: BTreeMap::new(),
+        unread: BTreeSet::new(),
         shown: HashMap::new(),
         chosen: HashSet::new(),
         rows: 0,
@@ -159,8 +159,7 @@ impl Walk<'_> {
             self.shown.insert(reference.child, reference.shown.clone());
             self.tables.insert(reference.child, reference.table.clone());
             if !reference.is_readable {
-                let unread = (impact(reference.rule), reference.shown.clone());
-                self.unread.insert(unread, reference.child);
+                self.unread.insert((impact(reference.rule), reference.shown));
                 self.is_whole = false;
                 continue;
             }
@@ -204,10 +203,7 @@ impl Walk<'_> {
                     fresh.extend(is_new.then_some(place));
                     is_new
                 }
-                Rule::Empty => {
-                    let table = (reference.child, reference.shown.clone());
-                    self.emptied.entry(table).or_default().insert(place)
-                }
+                Rule::Empty => self.emptied.entry(reference.child).or_default().insert(place),
                 Rule::Check | Rule::Forbid => {
                     self.forbidding.push((reference.clone(), place, row.get(2)));
                     true
@@ -227,9 +223,9 @@ impl Walk<'_> {
                 all.push(judge.consequence(Impact::Deleted, shown, Some(rows), Vec::new()));
             }
         }
-        for ((_, shown), places) in &self.emptied {
+        for (table, places) in &self.emptied {
             let rows = places.difference(&doomed).count();
-            if rows > 0 {
+            if let (Some(shown), 1..) = (self.shown.get(table), rows) {
                 all.push(judge.consequence(Impact::Emptied, shown, Some(rows), Vec::new()));
             }
         }
@@ -248,7 +244,7 @@ impl Walk<'_> {
             keys.truncate(KEYS_MAX);
             all.push(judge.consequence(Impact::Forbidding, shown, Some(places.len()), keys));
         }
-        for (impact, shown) in self.unread.keys() {
+        for (impact, shown) in &self.unread {
             all.push(judge.consequence(*impact, shown, None, Vec::new()));
         }
         all.sort_by(|a, b| (a.impact, &a.table).cmp(&(b.impact, &b.table)));
@@ -277,10 +273,10 @@ impl Judge<'_> {
         needed.find(|permission| !self.rights.have(permission))
     }
 
-    fn kinds(&self, table: &str) -> impl Iterator<Item = ResourceType> {
-        let mut all: Vec<_> = self.catalog.resources().collect();
-        all.retain(|(_, spec)| spec.table_and_key().is_some_and(|it| it.0 == table));
-        all.into_iter().map(|(kind, _)| kind.clone())
+    fn kinds(&self, table: &str) -> impl Iterator<Item = &ResourceType> {
+        let all = self.catalog.resources();
+        let all = all.filter(move |(_, spec)| spec.table_and_key().is_some_and(|it| it.0 == table));
+        all.map(|(kind, _)| kind)
     }
 
     fn consequence(
@@ -294,7 +290,7 @@ impl Judge<'_> {
         Consequence {
             impact,
             table: table.to_owned(),
-            kind: self.kinds(table).next(),
+            kind: self.kinds(table).next().cloned(),
             rows: rows.map(|rows| u64::try_from(rows).unwrap_or(u64::MAX)),
             keys,
             missing,

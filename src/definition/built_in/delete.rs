@@ -108,12 +108,12 @@ async fn delete_rows(
     slots.push(("value", VALUE));
     let tx = piece.session.transaction();
     let found = rows(tx, "delete the rows", &fill(DELETE, &slots), &[&ids, &hidden]).await?;
-    let mut gone = vec![false; ids.len()];
+    let mut was_there = vec![false; ids.len()];
     let mut actions = Vec::with_capacity(found.len());
     for row in &found {
         let index = usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or(usize::MAX);
         let Some(item) = piece.items.get(index) else { continue };
-        gone[index] = true;
+        was_there[index] = true;
         let mut object = item.object.to_named();
         object.name.clone_from(&item.name);
         let action = NewAction::new("delete", piece.session.context())
@@ -125,10 +125,6 @@ async fn delete_rows(
             None => action,
         });
     }
-    for (index, gone) in gone.into_iter().enumerate() {
-        if !gone {
-            piece.settle(index, Fate::Skipped("it is no longer there".to_owned()));
-        }
-    }
+    piece.skip_gone(was_there);
     Ok(actions)
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::download::{Download, Head};
 use super::super::effect::Operation;
 use super::super::model::{Definition, Places};
-use super::super::piece::{Fate, Fault, Piece};
+use super::super::piece::{Fault, Piece};
 use super::relation::{Relation, rows};
 use crate::format::csv::{Cells, write_record};
 use crate::session::fill;
@@ -90,11 +90,7 @@ impl Operation for Export {
                 *is_there = true;
             }
         }
-        for (index, is_there) in is_there.into_iter().enumerate() {
-            if !is_there {
-                piece.settle(index, Fate::Skipped("it is no longer there".to_owned()));
-            }
-        }
+        piece.skip_gone(is_there);
         Ok(())
     }
 }

@@ -105,12 +105,14 @@ fn definition(
         (Some(sql), None, None) if sql.get_ref().trim().is_empty() => {
             return Err(lines.error(&sql.span(), "`sql` is empty; give one statement"));
         }
-        (Some(sql), None, None) => Definition::new(name, label, Sql::new(sql.get_ref())),
+        (Some(sql), None, None) => {
+            Definition { input, ..Definition::new(name, label, Sql::new(sql.get_ref())) }
+        }
         (None, Some(http), None) => {
-            Definition::remote(name, label, Input::none(), hook(lines, http.get_ref(), outside)?)
+            Definition::remote(name, label, input, hook(lines, http.get_ref(), outside)?)
         }
         (None, None, Some(nats)) => {
-            Definition::remote(name, label, Input::none(), work(lines, nats, outside)?)
+            Definition::remote(name, label, input, work(lines, nats, outside)?)
         }
         _ => {
             let problem =
@@ -118,7 +120,6 @@ fn definition(
             return Err(lines.error(&action.name.span(), problem));
         }
     };
-    let made = Definition { input, ..made };
     Ok(described(made, action))
 }
 
@@ -126,9 +127,9 @@ fn definition(
 fn described(mut made: Definition, action: &Action) -> Definition {
     made = made
         .about(action.about.trim())
-        .risk(action.risk.into())
-        .offered(action.places.into())
-        .stage(action.stage.into());
+        .risk(action.risk)
+        .offered(action.places)
+        .stage(action.stage);
     if let Some(permissions) = &action.permissions {
         let any: Vec<_> = permissions.get_ref().iter().map(String::as_str).collect();
         made = made.permissions(&any);

@@ -8,7 +8,7 @@ use tokio_postgres::{Column, Row, Statement};
 use uuid::Uuid;
 
 use super::super::effect::Operation;
-use super::super::piece::{Fate, Fault, Piece};
+use super::super::piece::{Fate, Fault, OUTCOMES, Piece};
 use crate::error::quote;
 use crate::json::Json;
 
@@ -105,17 +105,11 @@ impl Shape {
             return Ok(Fate::Done);
         }
         let text = |index| row.get::<_, Option<&str>>(index).unwrap_or_default();
-        let message = text(2).to_owned();
-        match text(1) {
-            "done" => Ok(Fate::Done),
-            "skipped" => Ok(Fate::Skipped(message)),
-            "denied" => Ok(Fate::Denied(message)),
-            "failed" => Ok(Fate::Failed(message)),
-            other => Err(Fault::new(format!(
-                "the statement returns the outcome {}; there are `done`, `skipped`, `denied`, `failed`",
-                quote(other)
-            ))),
-        }
+        let outcome = text(1);
+        Fate::of(outcome, text(2).to_owned()).ok_or_else(|| {
+            let problem = "the statement returns the outcome";
+            Fault::new(format!("{problem} {}; there are {OUTCOMES}", quote(outcome)))
+        })
     }
 }
 

@@ -58,15 +58,15 @@ pub(super) struct Action {
     pub(super) input: Option<Spanned<toml::Table>>,
     pub(super) examples: Option<Spanned<Vec<toml::Table>>>,
     #[serde(default)]
-    pub(super) risk: RiskWord,
+    pub(super) risk: Risk,
     #[serde(default)]
     pub(super) background: bool,
     #[serde(default)]
     pub(super) atomic: bool,
     #[serde(default)]
-    pub(super) places: PlacesWord,
+    pub(super) places: Places,
     #[serde(default)]
-    pub(super) stage: StageWord,
+    pub(super) stage: Stage,
     pub(super) undo: Option<Text>,
     pub(super) sql: Option<Text>,
     pub(super) http: Option<Spanned<Http>>,
@@ -93,26 +93,3 @@ pub(super) struct Nats {
     pub(super) batch: Option<Spanned<u32>>,
     pub(super) silence_s: Option<Spanned<u32>>,
 }
-
-macro_rules! word {
-    ($name:ident for $of:ident: $($variant:ident),+) => {
-        /// As the file writes it.
-        #[derive(Clone, Copy, Default, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        pub(super) enum $name {
-            #[default]
-            $($variant),+
-        }
-
-        impl From<$name> for $of {
-            fn from(word: $name) -> Self {
-                match word { $($name::$variant => Self::$variant),+ }
-            }
-        }
-    };
-}
-
-// The first of each is the usual one.
-word!(RiskWord for Risk: None, Confirm, Danger);
-word!(PlacesWord for Places: List, Object, Both);
-word!(StageWord for Stage: Stable, Beta, Alpha);

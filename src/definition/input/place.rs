@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::store::percent_decode;
+
 /// The schemas that speak of a place. They stay within the schema that they come from.
 pub(super) struct Place<'s> {
     root: &'s Value,
@@ -83,24 +85,8 @@ fn parts(schema: &Value) -> impl Iterator<Item = &Value> {
 /// What `#/$defs/Name` refers to.
 pub(super) fn follow<'s>(root: &'s Value, to: &str) -> Option<&'s Value> {
     // A pointer in a fragment is percent-encoded; schemars encodes names as generics have.
-    let pointer = percent_decoded(to.strip_prefix('#')?)?;
-    root.pointer(&pointer)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = std::str::from_utf8(after.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = &after[2..];
-    }
-    String::from_utf8(bytes).ok()
+    let pointer = percent_decode(to.strip_prefix('#')?)?;
+    root.pointer(str::from_utf8(&pointer).ok()?)
 }
 
 /// Whether a schema names the type of a value; nothing where it names no type.

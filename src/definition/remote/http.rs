@@ -1,7 +1,7 @@
 //! A request to a web service for each object, or for batches of them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
 
 use super::super::effect::{Order, Remote, Reporter};
@@ -31,6 +32,14 @@ const AT_ONCE: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause, also where the service asks for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The platform's authorities, read once for all hooks of a file.
+static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    // What cannot be read there is told when a server's certificate is not trusted.
+    let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Arc::new(roots)
+});
 
 /// A request to a web service: POST of JSON, signed as Standard Webhooks ask for.
 ///
@@ -201,14 +210,11 @@ impl std::fmt::Debug for Hook {
 fn client(
     reach: Reach,
 ) -> Result<Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>, HookError> {
-    let mut roots = rustls::RootCertStore::empty();
-    // What cannot be read there is told when a server's certificate is not trusted.
-    let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(HookError::Tls)?
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&ROOTS))
         .with_no_client_auth();
     let mut http = HttpConnector::new_with_resolver(Resolver { reach });
     http.enforce_http(false);

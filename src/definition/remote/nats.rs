@@ -23,9 +23,10 @@ use tokio::time::Instant;
 
 use super::super::effect::{Order, Remote, Reporter};
 use super::super::level::Level;
-use super::super::piece::{Fate, Fault, Item, Message};
+use super::super::piece::{Fate, Fault, Item, Message, OUTCOMES};
 use super::body::body;
 use crate::error::{chain, quote};
+use crate::format::percent::is_token;
 
 /// Orders of one run that are out: as many workers share it at a time.
 const AT_ONCE: usize = 8;
@@ -50,10 +51,7 @@ pub struct Work {
 /// Whether orders can go to a subject: words with points between, and no wildcards.
 #[must_use]
 pub fn is_subject(text: &str) -> bool {
-    let is_word = |word: &str| {
-        let mut bytes = word.bytes();
-        !word.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-    };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(is_token);
     !text.starts_with('$') && text.len() <= 255 && text.split('.').all(is_word)
 }
 
@@ -224,8 +222,7 @@ struct Told {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said {
-    #[serde(default)]
-    level: Option<String>,
+    level: Option<Level>,
     text: String,
 }
 
@@ -242,28 +239,12 @@ fn read(payload: &[u8], mine: &BTreeSet<u32>) -> Result<Read, String> {
         if !mine.contains(&place) {
             return Err(format!("there is no object {place} in this order"));
         }
-        fates.push((place, fate(&outcome, message)?));
+        let fate = Fate::of(&outcome, message)
+            .ok_or_else(|| format!("{} is no outcome; there are {OUTCOMES}", quote(&outcome)))?;
+        fates.push((place, fate));
     }
-    let said = report.messages.into_iter().map(said).collect::<Result<_, _>>()?;
-    Ok((fates, said))
-}
-
-fn fate(outcome: &str, message: String) -> Result<Fate, String> {
-    match outcome {
-        "done" => Ok(Fate::Done),
-        "skipped" => Ok(Fate::Skipped(message)),
-        "denied" => Ok(Fate::Denied(message)),
-        "failed" => Ok(Fate::Failed(message)),
-        other => Err(format!(
-            "{} is no outcome; there are `done`, `skipped`, `denied`, `failed`",
-            quote(other)
-        )),
-    }
-}
-
-fn said(said: Said) -> Result<Message, String> {
-    let level = said.level.as_deref().map_or(Ok(Level::Info), str::parse);
-    Ok(Message { level: level.map_err(|error| error.to_string())?, text: said.text })
+    let said = |Said { level, text }| Message { level: level.unwrap_or(Level::Info), text };
+    Ok((fates, report.messages.into_iter().map(said).collect()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::form::CountsForm;
 use crate::action::form::{GivenParty, Party, time};
-use crate::definition::{Consequence, Consequences, Fate};
+use crate::definition::{Consequence, Consequences};
 use crate::json::Json;
 use crate::resource::ResourceRef;
 use crate::run::{Plan, Planned};
@@ -144,18 +144,13 @@ impl From<Plan> for PlanForm {
 
 impl From<Planned> for PlannedForm {
     fn from(planned: Planned) -> Self {
-        let (outcome, note) = match planned.fate {
-            Fate::Done => ("done", None),
-            Fate::Skipped(why) => ("skipped", Some(why)),
-            Fate::Denied(why) => ("denied", Some(why)),
-            Fate::Failed(why) => ("failed", Some(why)),
-        };
+        let (outcome, note) = planned.fate.told();
         let actions = planned.actions.into_iter();
         let actions = actions.map(|it| PlannedActionForm { verb: it.verb, changes: it.changes });
         Self {
             object: json!(Party::from(&planned.object)),
             outcome,
-            note,
+            note: note.map(str::to_owned),
             actions: actions.collect(),
         }
     }
