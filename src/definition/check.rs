@@ -3,7 +3,7 @@
 use super::input::InputFault;
 use super::label;
 use super::model::Definition;
-use super::permission;
+use super::permission::{self, WORD_LEN_MAX};
 use super::spec::TypeSpec;
 use crate::error::quote;
 use crate::resource::{ResourceError, ResourceType};
@@ -140,7 +140,7 @@ fn problem_of(spec: &TypeSpec) -> Option<String> {
         return Some("say what one and what many of its objects are called".to_owned());
     }
     if let Some(word) = spec.words().find(|word| !permission::is_word(word)) {
-        let allowed = "letters, digits, `_` and `-` are allowed";
+        let allowed = format!("1 to {WORD_LEN_MAX} letters, digits, `_` and `-` are allowed");
         return Some(format!("{} is no word of a permission; {allowed}", quote(word)));
     }
     let columns = spec.filter_columns().unwrap_or_default().iter().chain(spec.hidden_columns());

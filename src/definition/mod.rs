@@ -44,5 +44,7 @@ pub use label::by_count;
 pub use level::{InvalidLevel, Level};
 pub use model::{Definition, Mode, Place, Places, Risk, Stage, Unit};
 pub use offer::Offer;
+pub use permission::WORD_LEN_MAX;
+pub(crate) use permission::is_word;
 pub use piece::{Fate, Fault, Item, Message, Piece};
 pub use spec::TypeSpec;

@@ -12,9 +12,13 @@ pub(super) fn resolve(permission: &str, kind: &str) -> String {
     permission.replacen(TYPE, kind, 1)
 }
 
-/// Whether a word can be one: no points and no asterisk, which mean something in a permission.
-pub(super) fn is_word(word: &str) -> bool {
-    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+/// Bytes of a permission's word, as of a type.
+pub const WORD_LEN_MAX: usize = 63;
+
+/// Whether a word can be one: no points and no asterisk, which mean something in a permission. A type may hold points.
+pub(crate) fn is_word(word: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    matches!(word.len(), 1..=WORD_LEN_MAX) && word.bytes().all(is_allowed)
 }
 
 /// Why a permission with its type in it is none: nobody could ever be given it.

@@ -32,14 +32,12 @@ mod name;
 mod rights;
 mod roles;
 
-pub use crate::definition::Rights;
+pub use crate::definition::{Rights, WORD_LEN_MAX};
 pub use cache::RIGHTS_WITHIN;
 pub use error::RoleError;
 pub use list::MEMBERS_MAX;
 pub use model::{
     ABOUT_LEN_MAX, Giver, Member, NewRole, PERMISSIONS_MAX, ROLES_MAX, RoleInfo, Written,
 };
-pub use name::{
-    ADMINISTRATOR, NAME_LEN_MAX, Permission, PermissionError, RoleName, RoleNameError, WORD_LEN_MAX,
-};
+pub use name::{ADMINISTRATOR, NAME_LEN_MAX, Permission, PermissionError, RoleName, RoleNameError};
 pub use roles::Roles;

@@ -3,13 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::definition::is_word;
 use crate::error::{is_disguising, quote};
 use crate::resource::ResourceType;
 
 /// Bytes of a role's name: directories give their groups long ones.
 pub const NAME_LEN_MAX: usize = 255;
-/// Bytes of a permission's word, as of a type.
-pub const WORD_LEN_MAX: usize = 63;
 /// The role that exists in every tenant and has all permissions.
 pub const ADMINISTRATOR: &str = "administrator";
 
@@ -99,12 +98,6 @@ impl Permission {
     }
 }
 
-/// Letters, digits, `_` and `-`: a type may hold points, a word holds none.
-fn is_word(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    matches!(text.len(), 1..=WORD_LEN_MAX) && text.bytes().all(is_allowed)
-}
-
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -130,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::definition::Rights;
+    use crate::definition::{Rights, WORD_LEN_MAX};
 
     #[test]
     fn permissions_are_of_three_forms() {

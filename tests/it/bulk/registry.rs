@@ -210,6 +210,6 @@ fn type_that_cannot_be_one_is_refused() {
     );
     assert_eq!(
         refused(page().permission("a.b")),
-        "type `page`: `a.b` is no word of a permission; letters, digits, `_` and `-` are allowed"
+        "type `page`: `a.b` is no word of a permission; 1 to 63 letters, digits, `_` and `-` are allowed"
     );
 }
