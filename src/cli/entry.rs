@@ -62,8 +62,11 @@ impl Printer {
         }
     }
 
-    /// The first page decides how wide the columns are.
+    /// The first page decides how wide the columns are. Nothing has no header.
     fn table(&mut self, out: &mut Out, entries: &[Item<'_>]) -> io::Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let widths = if let Some(widths) = self.widths {
             widths
         } else {

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::entry::{Detail, Printer};
 use super::exit::{Code, Told};
-use super::output::Out;
+use super::output::{Format, Out};
 use super::say;
 use super::session::Database;
 use super::when::{When, short};
@@ -237,10 +237,10 @@ impl Listing<'_> {
             }
             cursor = next;
         }
-        Ok(self.end(count, next, newer))
+        Ok(self.end(out.format(), count, next, newer))
     }
 
-    fn end(&self, count: usize, next: Option<Cursor>, newer: bool) -> Code {
+    fn end(&self, format: Format, count: usize, next: Option<Cursor>, newer: bool) -> Code {
         if let Some(next) = next {
             let (what, flag) = if newer { ("newer", "--after") } else { ("more", "--before") };
             let times = self.window.repeated(self.now);
@@ -250,9 +250,9 @@ impl Listing<'_> {
             return Code::Ok;
         }
         if next.is_none() {
-            say::aside(
-                "nothing found; `gesta stats` tells what there is, `gesta demo` makes something to look at",
-            );
+            let text = "nothing found; `gesta stats` tells what there is, `gesta demo` makes something to look at";
+            // Who asks for a table reads it, be it in a pager or a file.
+            if format == Format::Table { say::note(text) } else { say::aside(text) }
         }
         if self.span.fail_empty { Code::NotFound } else { Code::Ok }
     }
