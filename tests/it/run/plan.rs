@@ -1,11 +1,13 @@
 //! Plans: done for real, rolled back, and confirmed as they were seen.
 
-use gesta::definition::{Fate, Level, Rights};
+use gesta::definition::{Definition, Fate, Level, Rights};
 use gesta::run::{RunError, Start, Which};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::press::{Press, article, asker, counts, editor, ids, press};
+use super::press::{
+    Press, Publish, article, asker, counts, definitions, editor, ids, press, press_with,
+};
 use crate::support::resource;
 
 async fn planned(press: &Press, selection: Uuid) -> gesta::run::Plan {
@@ -139,18 +141,48 @@ async fn time_zone_of_a_connection_changes_no_version() {
     assert_eq!(run.counts.done, 2);
 }
 
+/// A clock that the test has set a while ahead stands before the server's own.
 #[tokio::test]
-async fn confirmation_expires_and_a_selection_of_another_type_is_none() {
+async fn confirmation_expires_with_its_time() {
     let press = press(2).await;
     let selection = press.selected(1..=2).await;
     let plan = planned(&press, selection).await;
-    assert!(plan.expires_at > plan.selection.created_at);
-    let server = gesta::ResourceType::new("server").expect("a type");
-    let error = press.runs.plan(&editor(), &server, "publish", selection, json!({})).await;
-    assert!(matches!(error, Err(RunError::UnknownAction { .. })), "{error:?}");
-    let unknown = press.runs.plan(&editor(), &article(), "publish", Uuid::nil(), json!({})).await;
+    press
+        .sql(&format!(
+            "CREATE SCHEMA ahead;
+            GRANT USAGE ON SCHEMA ahead TO PUBLIC;
+            CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+                $$ SELECT '{}'::timestamptz + interval '1 second' $$;
+            ALTER DATABASE {} SET search_path = ahead, pg_catalog",
+            plan.expires_at.to_rfc3339(),
+            press.db.name(),
+        ))
+        .await;
+    let store = press.db.store().await;
+    let runs = gesta::run::Runs::new(&store, press.runs.catalog().clone());
+    let late = runs.start(&editor(), order(selection).token(&plan.token)).await;
+    assert!(matches!(late, Err(RunError::TokenExpired)), "{late:?}");
+    let in_time = press.start(order(selection).token(&plan.token)).await.expect("still good here");
+    assert_eq!(in_time.run.counts.done, 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_planned_is_refused() {
+    let definitions =
+        definitions().on("server", Definition::new("publish", "Publish {name}", Publish));
+    let press = press_with(2, definitions).await;
+    let selection = press.selected(1..=2).await;
+    let (article, server) = (article(), gesta::ResourceType::new("server").expect("a type"));
+    let plan = async |kind, name, selection, input| {
+        press.runs.plan(&editor(), kind, name, selection, input).await
+    };
+    let other = plan(&server, "publish", selection, json!({})).await;
+    assert!(matches!(other, Err(RunError::SelectionGone(_))), "of articles: {other:?}");
+    let absent = plan(&server, "mail", selection, json!({})).await;
+    assert!(matches!(absent, Err(RunError::UnknownAction { .. })), "{absent:?}");
+    let unknown = plan(&article, "publish", Uuid::nil(), json!({})).await;
     assert!(matches!(unknown, Err(RunError::SelectionGone(_))), "{unknown:?}");
-    let wrong = press.runs.plan(&editor(), &article(), "publish", selection, json!({"x": 1})).await;
+    let wrong = plan(&article, "publish", selection, json!({"x": 1})).await;
     assert!(matches!(wrong, Err(RunError::Input(_))), "{wrong:?}");
     let empty = press.select(Which::Ids(ids([]))).await;
     assert!(matches!(empty, Err(RunError::EmptySelection { .. })));

@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::server::api::selections::{Given, id_schema, properties};
+use crate::server::api::selections::{Given, Terms, id_schema, properties};
 use crate::server::openapi::text::{anything, or_null};
 use crate::server::reason;
 
@@ -44,7 +44,7 @@ impl PlanBody {
     /// Which objects, and the input.
     pub(super) fn parts(self) -> (Given, Value) {
         let Self { selection, ids, filter, q, .. } = self;
-        (Given { selection, ids, filter, q }, input(self.input))
+        (Given { selection, terms: Terms { ids, filter, q } }, input(self.input))
     }
 }
 
@@ -52,7 +52,7 @@ impl RunBody {
     /// Which objects, and the input.
     pub(super) fn parts(self) -> (Given, Value) {
         let Self { selection, ids, filter, q, .. } = self;
-        (Given { selection, ids, filter, q }, input(self.input))
+        (Given { selection, terms: Terms { ids, filter, q } }, input(self.input))
     }
 }
 

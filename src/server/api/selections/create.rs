@@ -8,7 +8,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::form::{SelectionForm, example};
-use super::which::{Chosen, Given, properties, select};
+use super::which::{Terms, properties, select};
 use crate::access::Scope;
 use crate::import;
 use crate::server::api::actions::type_of;
@@ -57,9 +57,8 @@ pub(crate) async fn post(
     let asker = caller.asker().await?;
     let body: Body = import::read("body", &payload.bytes).map_err(Refusal::from)?;
     let kind = type_of(state.runs().catalog(), &asker, &body.kind)?;
-    let given = Given { selection: None, ids: body.ids, filter: body.filter, q: body.q };
-    let Chosen::New(which) = given.understood()? else { return Err(Problem::of(Kind::Body)) };
-    let made = select(&state, &caller, &asker, &kind, which).await?;
+    let terms = Terms { ids: body.ids, filter: body.filter, q: body.q };
+    let made = select(&state, &caller, &asker, &kind, terms.understood()?).await?;
     let location = format!("{}/api/v1/selections/{}", state.base_path(), made.id);
     Ok(Created { value: made.into(), location })
 }

@@ -8,4 +8,4 @@ mod which;
 pub(crate) use form::SelectionForm;
 pub(super) use form::example;
 
-pub(super) use which::{Given, id_schema, properties};
+pub(super) use which::{Given, Terms, id_schema, properties};

@@ -17,6 +17,12 @@ use crate::server::{AppState, Caller, Fault, Kind, Problem};
 #[derive(Debug)]
 pub(crate) struct Given {
     pub(crate) selection: Option<Uuid>,
+    pub(crate) terms: Terms,
+}
+
+/// What a body says of objects that are to be selected.
+#[derive(Debug)]
+pub(crate) struct Terms {
     pub(crate) ids: Option<Vec<String>>,
     pub(crate) filter: Option<Value>,
     pub(crate) q: Option<String>,
@@ -31,37 +37,56 @@ pub(crate) enum Chosen {
     New(Which),
 }
 
+const TERMS: &str = "`ids`, `filter` and `q`";
+const ANYTHING: &str = "`selection`, `ids`, `filter` and `q`";
+
 impl Given {
     /// Whether anything is said at all, and not too much.
     pub(crate) fn understood(self) -> Result<Chosen, Problem> {
-        let refuse = |detail: &str| {
-            let fault = Fault::pointer("", "one-of", detail);
-            Err(Problem::fault(Kind::Unprocessable, fault))
-        };
-        Ok(match (self.selection, self.ids, self.filter, self.q) {
-            (Some(made), None, None, None) => Chosen::Made(made),
-            (None, Some(ids), None, None) => Chosen::New(Which::Ids(ids)),
-            (None, None, Some(rows), None) => Chosen::New(Which::Rows(Filter::from_json(&rows)?)),
-            (None, Some(ids), Some(rows), None) => {
-                Chosen::New(Which::Within { ids, rows: Filter::from_json(&rows)? })
+        match (self.selection, self.terms.which(ANYTHING)?) {
+            (Some(made), None) => Ok(Chosen::Made(made)),
+            (None, Some(which)) => Ok(Chosen::New(which)),
+            (Some(_), Some(_)) => Err(too_much(ANYTHING)),
+            (None, None) => Err(nothing(ANYTHING)),
+        }
+    }
+}
+
+impl Terms {
+    /// The same, where no selection can be named.
+    pub(super) fn understood(self) -> Result<Which, Problem> {
+        self.which(TERMS)?.ok_or_else(|| nothing(TERMS))
+    }
+
+    fn which(self, choices: &str) -> Result<Option<Which>, Problem> {
+        Ok(match (self.ids, self.filter, self.q) {
+            (None, None, None) => None,
+            (Some(ids), None, None) => Some(Which::Ids(ids)),
+            (None, Some(rows), None) => Some(Which::Rows(Filter::from_json(&rows)?)),
+            (Some(ids), Some(rows), None) => {
+                Some(Which::Within { ids, rows: Filter::from_json(&rows)? })
             }
-            (None, None, None, Some(q)) => {
+            (None, None, Some(q)) => {
                 let query = Query::parse(&q)
                     .map_err(|error| Problem::faults(Kind::Body, search_faults("q", error)))?;
-                Chosen::New(Which::Log(query))
+                Some(Which::Log(query))
             }
-            (None, None, None, None) => {
-                return refuse(
-                    "nothing says which objects; give one of `selection`, `ids`, `filter` and `q`, or `ids` together with `filter`",
-                );
-            }
-            _ => {
-                return refuse(
-                    "more than one thing says which objects; give one of `selection`, `ids`, `filter` and `q`, or `ids` together with `filter`",
-                );
-            }
+            _ => return Err(too_much(choices)),
         })
     }
+}
+
+fn nothing(choices: &str) -> Problem {
+    refused("nothing says which objects", choices)
+}
+
+fn too_much(choices: &str) -> Problem {
+    refused("more than one thing says which objects", choices)
+}
+
+fn refused(why: &str, choices: &str) -> Problem {
+    let detail = format!("{why}; give one of {choices}, or `ids` together with `filter`");
+    Problem::fault(Kind::Unprocessable, Fault::pointer("", "one-of", detail))
 }
 
 impl Chosen {

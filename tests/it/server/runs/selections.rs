@@ -82,6 +82,15 @@ async fn what_selects_nothing_or_says_too_much_is_refused() {
         };
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
+    for body in
+        [json!({"type": "article"}), json!({"type": "article", "ids": ["1"], "q": "verb:x"})]
+    {
+        let text = room.post("/selections", body).await.text().to_owned();
+        assert!(
+            text.contains("give one of `ids`, `filter` and `q`"),
+            "what is given is taken: {text}"
+        );
+    }
     let slip = room.post("/selections", json!({"type": "article", "idz": ["1"]})).await.json();
     assert_eq!(slip["errors"][0]["suggestion"], "ids");
     room.post("/selections", json!({"type": "user", "ids": ["1"]})).await.problem(404, "not-found");
