@@ -265,12 +265,12 @@ mod tests {
     fn reports_are_read_and_what_is_wrong_with_them_is_said() {
         let open = BTreeSet::from([1, 2]);
         let text = r#"{"objects":[{"place":1,"outcome":"done"},{"place":2,"outcome":"failed","message":"no"}],
-            "messages":[{"text":"half"},{"level":"warning","text":"slow"}]}"#;
+            "messages":[{"text":"half"},{"level":"warning","text":"slow"},{"level":40,"text":"stuck"}]}"#;
         let (fates, messages) = read(text.as_bytes(), &open).expect("a report");
         assert_eq!(fates, [(1, Fate::Done), (2, Fate::Failed("no".into()))]);
         assert_eq!(
             messages.iter().map(|it| it.level).collect::<Vec<_>>(),
-            [Level::Info, Level::Warning]
+            [Level::Info, Level::Warning, Level::Error]
         );
         assert_eq!(read(b"{}", &open).expect("progress only"), (Vec::new(), Vec::new()));
         for (text, problem) in [

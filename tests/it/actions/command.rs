@@ -30,6 +30,11 @@ async fn file_is_listed_run_and_refused_at_its_line() {
     let states: Vec<_> = file.lines().filter_map(|line| line.split(',').nth(3)).collect();
     assert_eq!(states, ["state", "published", "published"], "{file}");
 
+    desk.sql("UPDATE newsroom.article SET title = E'\\x1b[31mr\\u00e9d\\x7f' WHERE id = 1").await;
+    let run: Value = serde_json::from_str(&by_env.ok(&export)).expect("JSON");
+    let file = by_env.ok(&["run", "download", run["id"].as_str().expect("an id")]);
+    assert!(file.contains("\u{1b}[31mréd\u{7f}"), "byte by byte: {file:?}");
+
     let folder = tempfile::tempdir().expect("a folder");
     let wrong = folder.path().join("wrong.toml");
     std::fs::write(&wrong, "[types.article]\nsingular = \"article\"\nplurals = \"x\"\n")

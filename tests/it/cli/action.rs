@@ -3,6 +3,8 @@
 use gesta::role::{Giver, NewRole, RoleName, Roles};
 use gesta::run::{Runs, Worker, WorkerOptions};
 use gesta::{Context, Reader, StreamQuery, Tenant};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
 use super::program::Gesta;
@@ -199,6 +201,32 @@ async fn run_that_is_left_to_a_worker_is_watched_until_it_ends() {
     assert_eq!(states(&db, &[1]).await, ["published"]);
     drop(stop);
     working.await.expect("no panic");
+}
+
+/// It is interrupted where it has its own row locked, which a cancellation needs.
+#[tokio::test]
+async fn interrupted_run_is_cancelled() {
+    let (db, gesta) = newsroom().await;
+    let admin = db.admin().await;
+    let slow = "CREATE FUNCTION newsroom.slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$;
+        CREATE TRIGGER slow AFTER UPDATE ON gesta.run FOR EACH ROW WHEN (new.done > old.done)
+            EXECUTE FUNCTION newsroom.slow()";
+    admin.batch_execute(slow).await.expect("a slow database");
+    let run = ["action", "run", "article", "publish", "--ids", "1", "--reason", "x", "--yes"];
+    let child = gesta.spawn(&run);
+    let sleeps = "SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event = 'PgSleep')";
+    while !admin.query_one(sleeps, &[]).await.expect("who waits").get::<_, bool>(0) {
+        tokio::task::yield_now().await;
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    kill(pid, Signal::SIGINT).expect("it can be interrupted");
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("cancelled; what was done stays"), "{stderr}");
+    assert_eq!(gesta.lines(&["run", "ls"])[0]["state"], "cancelled");
+    assert_eq!(states(&db, &[1]).await, ["draft"], "what was under way is undone");
 }
 
 #[tokio::test]

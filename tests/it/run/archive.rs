@@ -6,6 +6,7 @@ use gesta::run::{RunError, Start};
 use serde_json::Value;
 
 use super::press::{article, editor, press};
+use crate::support::until_any_waits;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -45,6 +46,24 @@ async fn old_runs_are_archived_with_all_that_is_known_of_them() {
     assert_eq!(press.verbs(&format!("run:{}", old.id)).await, ["run.start", "run.end"]);
     let error = app.batch_execute("DELETE FROM gesta.run_archive").await.expect_err("not allowed");
     assert_eq!(error.code().expect("a code").code(), "42501");
+}
+
+/// A run that is taken away looks like one whose objects are all pending.
+#[tokio::test]
+async fn run_that_is_archived_meanwhile_is_not_retried() {
+    let press = press(3).await;
+    press.sql("UPDATE press.article SET title = 'bad 2' WHERE id = 2").await;
+    let old = press.publish([1, 2]).await;
+    press.publish([3]).await;
+    press.sql("UPDATE gesta.run SET ended_at = ended_at - interval '2 days'").await;
+    press.sql("BEGIN; SELECT gesta.archive_runs('1 day', 10)").await;
+    let (runs, id) = (press.runs.clone(), old.id);
+    let retry = tokio::spawn(async move { runs.retry(&editor(), id).await });
+    until_any_waits(&press.db.admin().await).await;
+    press.sql("COMMIT").await;
+    let error = retry.await.expect("no panic").expect_err("it is gone");
+    assert!(matches!(error, RunError::NotFound(_)), "{error:?}");
+    assert_eq!(press.number("SELECT count(*) FROM gesta.run").await, 1);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Runs that are one transaction.
 
+use gesta::definition::{Definition, Fault, Level, Operation, Piece};
 use gesta::run::{ItemOutcome, RunState, Start};
 
-use super::press::{article, counts, press};
+use super::press::{article, counts, definitions, press, press_with};
 use crate::support::check_log_but_xids;
 
 #[tokio::test]
@@ -36,4 +37,28 @@ async fn object_that_is_denied_undoes_an_atomic_run_and_is_named() {
     let outcomes = press.outcomes(run.id).await;
     assert_eq!(outcomes, [ItemOutcome::Pending, ItemOutcome::Denied, ItemOutcome::Pending]);
     assert_eq!(press.number("SELECT sum(edits) FROM press.article").await, 0);
+}
+
+/// Says something of each object.
+struct Tell;
+
+impl Operation for Tell {
+    type Input = ();
+
+    async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
+        for _ in 0..piece.items().len() {
+            piece.tell(Level::Info, "seen");
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn messages_of_an_atomic_run_are_all_counted_and_the_first_are_kept() {
+    let tell = Definition::new("tell", "Tell of {name}", Tell).permissions(&["article.view"]);
+    let press = press_with(1200, definitions().on("article", tell.atomic())).await;
+    let selection = press.selected(1..=1200).await;
+    let run = press.start(Start::new(article(), "tell", selection)).await.expect("started").run;
+    assert_eq!((run.state, run.messages), (RunState::Succeeded, 1200));
+    assert_eq!(press.number("SELECT count(*) FROM gesta.run_message").await, 1000);
 }

@@ -36,8 +36,8 @@ pub(crate) use property::holds;
 pub(crate) use relay::relay;
 pub(crate) use replay::check_replay;
 pub(crate) use store::{
-    append, append_all, day, ids, page, public, resource, runtime, set_audience, until_waiting,
-    walk, walk_feed,
+    append, append_all, day, ids, page, public, resource, runtime, set_audience, until_any_waits,
+    until_waiting, walk, walk_feed,
 };
 
 use tokio_postgres::Client;

@@ -109,6 +109,15 @@ pub(crate) async fn until_waiting(admin: &Client, backend: i32) {
     }
 }
 
+/// Returns when anybody in this database waits for another transaction.
+pub(crate) async fn until_any_waits(admin: &Client) {
+    let sql = "SELECT EXISTS (SELECT FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+        WHERE NOT l.granted AND a.datname = current_database())";
+    while !admin.query_one(sql, &[]).await.expect("the locks").get::<_, bool>(0) {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The items of a page.
 pub(crate) async fn page(reader: &Reader, query: StreamQuery) -> Vec<Action> {
     match query.page(reader).await {
