@@ -1,16 +1,14 @@
 //! A key is what it was made as, until it ends.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use gesta::access::{
     AccessError, Credential, Identity, KeyError, KeyInfo, Keys, NewKey, REVOKED_WITHIN, Scope,
     Sight, Via,
 };
-use gesta::store::{Endpoint, PoolOptions};
-use gesta::{Action, Outcome, Reader, Registry, Resource as _, Store, StreamQuery, Tenant};
+use gesta::{Action, Outcome, Reader, Resource as _, StreamQuery, Tenant};
 
 use super::{admin, made, reading, tenant, who};
 use crate::support::{TestDb, check_log, database, page, resource};
@@ -128,21 +126,10 @@ async fn what_is_no_key_or_another_is_refused_and_told_nothing() {
     }
 }
 
-/// A store whose clock the test sets, in milliseconds after the start.
-async fn clocked(db: &TestDb) -> (Store, Arc<AtomicI64>) {
-    let start = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
-    let millis = Arc::new(AtomicI64::new(0));
-    let shown = Arc::clone(&millis);
-    let now = Arc::new(move || start + TimeDelta::milliseconds(shown.load(Ordering::SeqCst)));
-    let endpoint = Endpoint::from(db.config("gesta_app"));
-    let pool = endpoint.pool(&PoolOptions::default().size(4)).await.expect("a pool");
-    (Store::with_clock(pool, Registry::default(), now), millis)
-}
-
 #[tokio::test]
 async fn revoked_key_is_refused_here_at_once_and_elsewhere_within_the_time() {
     let db = database().await;
-    let ((store, _), (elsewhere, millis)) = (clocked(&db).await, clocked(&db).await);
+    let ((store, _), (elsewhere, millis)) = (db.clocked_store().await, db.clocked_store().await);
     let (here, there) = (Keys::new(&store), Keys::new(&elsewhere));
     let (info, credential) = made(&store, reading().tenant(tenant("shop"))).await;
     let text = credential.reveal();
@@ -174,7 +161,7 @@ async fn revoked_key_is_refused_here_at_once_and_elsewhere_within_the_time() {
 #[tokio::test]
 async fn expired_key_is_refused_also_where_it_was_found_a_moment_ago() {
     let db = database().await;
-    let (store, millis) = clocked(&db).await;
+    let (store, millis) = db.clocked_store().await;
     let keys = Keys::new(&store);
     let soon = store.now() + TimeDelta::seconds(2);
     let (info, credential) = made(&store, reading().expires_at(soon)).await;

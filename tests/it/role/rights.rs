@@ -1,15 +1,12 @@
 //! What somebody may, and that nobody gives more.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, TimeDelta};
 use gesta::role::{Giver, RIGHTS_WITHIN, Roles, Written};
-use gesta::store::{Endpoint, PoolOptions};
-use gesta::{Context, Registry, Store, Tenant};
+use gesta::{Context, Tenant};
 
 use super::{add, exceeds, member, name, operator, put, rights, rights_in, role, told};
-use crate::support::{TestDb, database, resource};
+use crate::support::{database, resource};
 
 #[tokio::test]
 async fn somebody_has_what_all_their_roles_and_groups_have() {
@@ -110,21 +107,10 @@ async fn giving_does_not_believe_what_was_read_a_moment_ago() {
     assert_eq!(exceeds(&again.expect_err("dropped")), Some("*"));
 }
 
-/// A store whose clock the test sets, in milliseconds after the start.
-async fn clocked(db: &TestDb) -> (Store, Arc<AtomicI64>) {
-    let start = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
-    let millis = Arc::new(AtomicI64::new(0));
-    let shown = Arc::clone(&millis);
-    let now = Arc::new(move || start + TimeDelta::milliseconds(shown.load(Ordering::SeqCst)));
-    let endpoint = Endpoint::from(db.config("gesta_app"));
-    let pool = endpoint.pool(&PoolOptions::default().size(4)).await.expect("a pool");
-    (Store::with_clock(pool, Registry::default(), now), millis)
-}
-
 #[tokio::test]
 async fn change_is_seen_here_at_once_and_elsewhere_within_the_time() {
     let db = database().await;
-    let ((store, _), (elsewhere, millis)) = (clocked(&db).await, clocked(&db).await);
+    let ((store, _), (elsewhere, millis)) = (db.clocked_store().await, db.clocked_store().await);
     let (here, there) = (Roles::new(&store), Roles::new(&elsewhere));
     let by = operator();
     put(&here, &by, &role("desk", &["article.view"])).await;

@@ -1,6 +1,7 @@
 //! Stores on a test's database, and the shortest way to write and read through them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use gesta::store::{Endpoint, PoolOptions};
@@ -25,6 +26,16 @@ impl TestDb {
     /// A store of another role.
     pub(crate) async fn store_as(&self, role: &str) -> Store {
         Store::new(self.pool(role, 8).await)
+    }
+
+    /// The same with a clock that the test sets, in milliseconds after its start.
+    pub(crate) async fn clocked_store(&self) -> (Store, Arc<AtomicI64>) {
+        let start = DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
+        let millis = Arc::new(AtomicI64::new(0));
+        let shown = Arc::clone(&millis);
+        let now = Arc::new(move || start + TimeDelta::milliseconds(shown.load(Ordering::SeqCst)));
+        let pool = self.pool("gesta_app", 4).await;
+        (Store::with_clock(pool, Registry::default(), now), millis)
     }
 
     /// A store whom neither grants nor row security bind: what it does not see, its queries left out.
