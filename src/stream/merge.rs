@@ -21,7 +21,7 @@ pub(super) const EDGES_A_ROW: i64 = 4;
 /// anyhow gives its next ids for little.
 pub(super) const IDS_AN_EDGE: i64 = 4;
 /// One in so many streams is in the sample of step 2. Of 1,000 streams with two actions each, 600 ids are read then, and
-/// not 2,000; with half or twice as many parts it would be 650 and 780.
+/// not 2,000; with half as many parts it would be 650, with twice as many 890.
 pub(super) const PARTS: i32 = 8;
 
 /// Step 1 in one role.
