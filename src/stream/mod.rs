@@ -10,6 +10,7 @@ mod edge;
 mod following;
 pub mod follow;
 mod filter;
+mod merge;
 mod page;
 pub mod query;
 mod reader;

@@ -40,6 +40,9 @@ SELECT 'default', overlay(md5(n::text) placing '8' from 13 for 1)::uuid, 'user',
     CASE WHEN n = 1011 THEN 'nothing' ELSE 'user' END, (n % 1000)::text,
     CASE WHEN n % 7 = 0 THEN '{actor,object,target}' ELSE '{actor}' END::text[]
 FROM generate_series(1, 20000) AS n;
+INSERT INTO gesta.follow (tenant, id, follower_type, follower_id, followed_type, followed_id, roles)
+SELECT 'default', overlay(md5('quiet' || n) placing '8' from 13 for 1)::uuid, 'user', 'quiet', 'file', (15000 + n)::text, '{object}'
+FROM generate_series(1, 1000) AS n;
 INSERT INTO gesta.role (tenant, name, permissions, changed_by)
 SELECT 'default', 'role' || n, array['article.w' || n], 'user:root' FROM generate_series(1, 1000) AS n;
 INSERT INTO gesta.role_member (tenant, role, member_type, member_id, added_by)
