@@ -1,11 +1,15 @@
 //! How fast is the relay? Catching up stands beside raw windowed publishing of the same bytes to the same broker; then the way
-//! from a commit to a consumer, and what the writers pay for it, all in the same process.
+//! from a commit to a consumer, and what the writers pay for it. The relay is `gesta relay run`, a process of its own; the
+//! consumer has a thread of its own. All share the cores with PostgreSQL and the broker, which run in any case.
 //!
 //! `cargo bench --bench relay [-- PART…]`, where a part is `catch-up`, `latency` or `writers`. The servers are private and
 //! durable, unless `GESTA_BENCH_URL` names a PostgreSQL as a superuser.
 #![expect(clippy::expect_used, reason = "a bench ends at the first failure")]
 
 mod support;
+
+#[path = "relay/process.rs"]
+mod process;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -19,11 +23,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use gesta::local::{Broker, BrokerSearch, Home};
 use gesta::relay::bell::ring_for;
-use gesta::relay::{Encoder, NatsOptions, News, Relay, StreamSpec, Subjects};
+use gesta::relay::{Encoder, NatsOptions, Relay, StreamSpec, Subjects};
 use gesta::{ActionId, Context, NewAction, ResourceRef, Store};
+use process::{Relaying, Spent};
 use support::{Bench, median, wanted};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 /// How often each figure is taken; the two sides take turns.
 const ROUNDS: usize = 3;
@@ -89,36 +93,7 @@ impl Place {
     }
 
     fn relaying(&self) -> Relaying {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (sender, caught_up) = watch::channel(false);
-        let relay = self.relay.clone().told(move |news| {
-            if matches!(news, News::CaughtUp { .. }) {
-                sender.send_replace(true);
-            }
-        });
-        let asked = async {
-            let _ = stopped.await;
-        };
-        let task = tokio::spawn(async move { relay.run(asked).await.expect("it runs") });
-        Relaying { task, stop, caught_up }
-    }
-}
-
-/// A relay at work.
-struct Relaying {
-    task: JoinHandle<()>,
-    stop: oneshot::Sender<()>,
-    caught_up: watch::Receiver<bool>,
-}
-
-impl Relaying {
-    async fn until_caught_up(&mut self) {
-        self.caught_up.wait_for(|it| *it).await.expect("it runs");
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).expect("it runs");
-        self.task.await.expect("it ends");
+        Relaying::start(&self.bench.url("gesta_relay"), self.broker.url(), self.spec.name())
     }
 }
 
@@ -158,9 +133,9 @@ async fn catch_up(place: &Place) {
         place.relay.rebuild().await.expect("an empty stream");
         let began = Instant::now();
         let mut relaying = place.relaying();
-        relaying.until_caught_up().await;
+        relaying.until_caught_up();
         ours.push(per_second(BACKLOG, began.elapsed()));
-        relaying.stop().await;
+        relaying.stop();
         if messages.is_empty() {
             messages = stored(place).await;
         }
@@ -259,28 +234,65 @@ async fn write(store: &Store, n: u32, rate: Option<u32>, until: Instant, all: &M
     all.took.append(&mut own.took);
 }
 
-/// Notes when each message comes, until it is dropped.
-async fn consume(place: &Place) -> (JoinHandle<()>, Arc<Mutex<HashMap<ActionId, Instant>>>) {
-    let jet_stream = async_nats::jetstream::new(place.client.clone());
-    let stream = jet_stream.get_stream(place.spec.name()).await.expect("the stream");
+/// When each message came.
+type Seen = Arc<Mutex<HashMap<ActionId, Instant>>>;
+
+/// A consumer on a thread of its own.
+struct Consumer {
+    seen: Seen,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Consumer {
+    /// Returns when it listens; it ends when it is dropped.
+    async fn start(place: &Place) -> Self {
+        let (url, stream) = (place.broker.url().to_owned(), place.spec.name().to_owned());
+        let seen = Seen::default();
+        let (stop, stopped) = oneshot::channel();
+        let (ready, listens) = oneshot::channel();
+        let note = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                tokio::select! {
+                    () = consume(&url, &stream, &note, ready) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        listens.await.expect("it listens");
+        Self { seen, _stop: stop }
+    }
+
+    async fn when(&self, id: ActionId) -> Instant {
+        loop {
+            let found = self.seen.lock().expect("no panic").get(&id).copied();
+            match found {
+                Some(seen) => return seen,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+}
+
+async fn consume(url: &str, stream: &str, seen: &Seen, ready: oneshot::Sender<()>) {
+    let client = NatsOptions::parse(url).expect("a URL").connect().await.expect("connected");
+    let jet_stream = async_nats::jetstream::new(client);
+    let stream = jet_stream.get_stream(stream).await.expect("the stream");
     let config = OrderedConfig {
         deliver_policy: async_nats::jetstream::consumer::DeliverPolicy::New,
         ..OrderedConfig::default()
     };
     let consumer = stream.create_consumer(config).await.expect("a consumer");
     let mut messages = consumer.messages().await.expect("messages");
-    let seen = Arc::new(Mutex::new(HashMap::new()));
-    let note = Arc::clone(&seen);
-    let task = tokio::spawn(async move {
-        while let Some(message) = messages.next().await {
-            let message = message.expect("a message");
-            let now = Instant::now();
-            let id = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id"));
-            let id = id.and_then(|id| id.as_str().parse().ok()).expect("an id");
-            note.lock().expect("no panic").insert(id, now);
-        }
-    });
-    (task, seen)
+    ready.send(()).expect("somebody waits");
+    while let Some(message) = messages.next().await {
+        let message = message.expect("a message");
+        let now = Instant::now();
+        let id = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id"));
+        let id = id.and_then(|id| id.as_str().parse().ok()).expect("an id");
+        seen.lock().expect("no panic").insert(id, now);
+    }
 }
 
 fn percentile(sorted: &[Duration], p: usize) -> Duration {
@@ -296,8 +308,8 @@ async fn latency(place: &Place) {
         [(Some(200), false), (Some(1_000), false), (Some(1_000), true), (None, false)]
     {
         let mut relaying = place.relaying();
-        relaying.until_caught_up().await;
-        let (consumer, seen) = consume(place).await;
+        relaying.until_caught_up();
+        let consumer = Consumer::start(place).await;
         let (store, client) = (place.store.clone(), place.client.clone());
         let ringing = bell.then(|| {
             tokio::spawn(async move { ring_for(store.bell(), &client, &Subjects::default()).await })
@@ -305,13 +317,7 @@ async fn latency(place: &Place) {
         let commits = commit(place, rate).await;
         let mut waits = Vec::new();
         for (id, at) in &commits.at {
-            let seen = loop {
-                let found = seen.lock().expect("no panic").get(id).copied();
-                match found {
-                    Some(seen) => break seen,
-                    None => tokio::time::sleep(Duration::from_millis(5)).await,
-                }
-            };
+            let seen = consumer.when(*id).await;
             waits.push(seen.saturating_duration_since(*at));
         }
         waits.sort();
@@ -326,8 +332,7 @@ async fn latency(place: &Place) {
         if let Some(task) = ringing {
             task.abort();
         }
-        consumer.abort();
-        relaying.stop().await;
+        relaying.stop();
     }
     println!();
 }
@@ -339,12 +344,17 @@ fn ms(time: Duration) -> String {
 /// The middle transaction of a writer at 1,000 commits a second, without and with a relay, in turn.
 async fn writers(place: &Place) {
     let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut idle, mut busy) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
+        let spent = Spent::now(place, None).await;
         without.push(middle(commit(place, Some(1_000)).await));
+        idle.push(Spent::now(place, None).await.since(&spent, WINDOW));
         let mut relaying = place.relaying();
-        relaying.until_caught_up().await;
+        relaying.until_caught_up();
+        let spent = Spent::now(place, Some(relaying.pid())).await;
         with.push(middle(commit(place, Some(1_000)).await));
-        relaying.stop().await;
+        busy.push(Spent::now(place, Some(relaying.pid())).await.since(&spent, WINDOW));
+        relaying.stop();
     }
     let (without, with) = (median(without), median(with));
     println!(
@@ -352,10 +362,15 @@ async fn writers(place: &Place) {
         "a transaction, p50, milliseconds", "relay", "no relay", "ratio"
     );
     println!(
-        "{:<44} {with:>12.2} {without:>12.2} {:>8.2}",
+        "{:<44} {with:>12.2} {without:>12.2} {:>8.2}\n",
         "1000 commits a second",
         with / without
     );
+    println!("{:<44} {:>12} {:>12}", "processor time, milliseconds a second", "relay", "no relay");
+    for (n, name) in Spent::NAMES.iter().enumerate() {
+        let middle = |all: &[Spent]| median(all.iter().map(|spent| spent.0[n]).collect());
+        println!("{name:<44} {:>12.0} {:>12.0}", middle(&busy), middle(&idle));
+    }
 }
 
 fn middle(mut commits: Commits) -> f64 {

@@ -8,6 +8,7 @@ pub(crate) mod load;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use gesta::Store;
 use gesta::local::{Home, Options, SUPERUSER, Search, Server};
+use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Whether the command line names a part of the bench, by a word that is in its name.
@@ -78,6 +79,17 @@ impl Bench {
     /// A connection of a role.
     pub(crate) async fn client(&self, role: &str) -> Client {
         connect(self.config.clone().user(role)).await
+    }
+
+    /// The URL of a role, for a process of its own.
+    pub(crate) fn url(&self, role: &str) -> String {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Unix(path)) => path.to_string_lossy().into_owned(),
+            Some(Host::Tcp(name)) => name.clone(),
+            None => "localhost".to_owned(),
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        format!("postgresql:///{}?host={host}&port={port}&user={role}", self.name)
     }
 
     /// A pool of a role.

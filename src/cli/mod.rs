@@ -288,7 +288,11 @@ impl Global {
 }
 
 fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let mut runtime = match &command {
+        // It waits for the database and the broker in turn; threads that wake one another cost more than they do.
+        Command::Relay(args) if args.is_long() => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
     // A server has a thread a core.
     if !matches!(command, Command::Serve(_)) {
         runtime.worker_threads(THREADS);
@@ -308,7 +312,7 @@ fn start(command: Command, session: &Session) -> anyhow::Result<Code> {
             _ => false,
         };
         if sees_to_it {
-            return dispatch(command, session).await;
+            return Box::pin(dispatch(command, session)).await;
         }
         tokio::select! {
             ended = dispatch(command, session) => ended,

@@ -30,6 +30,13 @@ pub(crate) struct Args {
     command: Command,
 }
 
+impl Args {
+    /// Whether it goes on until it is stopped.
+    pub(super) fn is_long(&self) -> bool {
+        matches!(self.command, Command::Run(_))
+    }
+}
+
 #[derive(clap::Subcommand)]
 enum Command {
     /// Publish the log, as one of any number of relays; ends on SIGINT and SIGTERM

@@ -1,44 +1,41 @@
 //! Looks at the database: what it is, how far it has come, and rows under one snapshot.
 
+use std::time::Duration;
+
 use deadpool_postgres::Client;
 use futures_util::future::join5;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::durable::{Lsn, until_durable};
+use super::durable::{FLUSHED, Lsn, flushed, until_durable};
 use super::error::LogError;
 use super::position::{Origin, Point, Position};
 use super::snapshot::Snapshot;
 use crate::resource::Tenant;
 use crate::store::{Failure, failed};
 
-/// Identity of the log, the snapshot, and how far the sequence has come, which is read after the snapshot was taken.
-const PROBE: &str = "-- log::look::probe
+/// The look: what the database is; the snapshot; then how far the sequence has come; then how many transaction ids from the
+/// snapshot's `xmax` on have been given out, which `age` tells; and the WAL that all this is in. The row of the sequence is
+/// read before the list of results is computed.
+///
+/// The rest is for what comes after it in its transaction: the tenant for row security; no JIT, which would cost more than it
+/// runs. For what is new ($2), only indexes: whatever the planner knows of a table that has just grown, a plan that is made
+/// once must not read all of it.
+const LOOK: &str = "-- log::look::look
 SELECT pg_is_in_recovery(), row_security_active('gesta.action') AND NOT pg_has_role('gesta_auditor', 'USAGE'),
     c.system_identifier, CASE WHEN pg_is_in_recovery() THEN '0' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,
-    d.oid, 'gesta.action'::regclass::oid, pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END
+    d.oid, 'gesta.action'::regclass::oid, pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
+    age(pg_snapshot_xmax(pg_current_snapshot())::xid),
+    CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END,
+    set_config('gesta.tenant', $1, true), set_config('jit', 'off', true),
+    set_config('plan_cache_mode', CASE WHEN $2 THEN 'force_generic_plan' ELSE 'force_custom_plan' END, true),
+    CASE WHEN $2 THEN set_config('enable_seqscan', 'off', true) END,
+    CASE WHEN $2 THEN set_config('enable_bitmapscan', 'off', true) END
 FROM gesta.action_seq AS s, pg_control_system() AS c, pg_database AS d
 WHERE d.datname = current_database()";
 
 const BEGIN: &str = "-- log::look::begin
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// The tenant for row security; no JIT, which would cost more than it runs. For what is new, only indexes: whatever the
-/// planner knows of a table that has just grown, a plan that is made once must not read all of it.
-const SCOPE: &str = "-- log::look::scope
-SELECT set_config('gesta.tenant', $1, true), set_config('jit', 'off', true),
-    set_config('plan_cache_mode', CASE WHEN $2 THEN 'force_generic_plan' ELSE 'force_custom_plan' END, true),
-    CASE WHEN $2 THEN set_config('enable_seqscan', 'off', true) END,
-    CASE WHEN $2 THEN set_config('enable_bitmapscan', 'off', true) END";
-
-/// The snapshot of this transaction; then how far the sequence has come; then how many transaction ids from the snapshot's
-/// `xmax` on have been given out, which `age` tells; and the WAL that all this is in, and what of it is on disk. The row of
-/// the sequence is read before the list of results is computed.
-const MARK: &str = "-- log::look::mark
-SELECT pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
-    age(pg_snapshot_xmax(pg_current_snapshot())::xid),
-    (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint
-FROM gesta.action_seq AS s";
 
 /// Which rows a statement is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +52,8 @@ pub(super) struct Now {
     snapshot: Snapshot,
     /// Read after the snapshot was taken.
     pub(super) seq: i64,
+    next: u64,
+    inserted: Lsn,
 }
 
 impl Now {
@@ -62,25 +61,30 @@ impl Now {
     /// On a standby, and for a role that sees one tenant when none is named.
     pub(super) async fn look(client: &Client, tenant: Option<&Tenant>) -> Result<Self, LogError> {
         let row = async {
-            let probe = client.prepare_cached(PROBE).await.map_err(failed("prepare"))?;
-            client.query_one(&probe, &[]).await.map_err(failed("tell its snapshot"))
+            let look = client.prepare_cached(LOOK).await.map_err(failed("prepare"))?;
+            let tenant = tenant.map_or("", Tenant::as_str);
+            client.query_one(&look, &[&tenant, &true]).await.map_err(failed("tell its snapshot"))
         };
-        let row = row.await.map_err(LogError::Database)?;
+        Self::of(&row.await.map_err(LogError::Database)?, tenant)
+    }
+
+    fn of(row: &Row, tenant: Option<&Tenant>) -> Result<Self, LogError> {
         if row.get(0) {
             return Err(LogError::Standby);
         }
         if row.get(1) && tenant.is_none() {
             return Err(LogError::TenantMissing);
         }
-        Self::of(&row).map_err(LogError::Database)
+        Self::read(row).map_err(LogError::Database)
     }
 
-    fn of(row: &Row) -> Result<Self, Failure> {
+    fn read(row: &Row) -> Result<Self, Failure> {
         let timeline = u32::from_str_radix(row.get(3), 16).map_err(strange)?;
         let system = row.get::<_, i64>(2).cast_unsigned();
         let origin = Origin { system, timeline, database: row.get(4), table: row.get(5) };
-        let snapshot = row.get::<_, &str>(6).parse().map_err(strange)?;
-        Ok(Self { origin, snapshot, seq: row.get(7) })
+        let snapshot: Snapshot = row.get::<_, &str>(6).parse().map_err(strange)?;
+        let next = snapshot.xmax.saturating_add(u64::try_from(row.get::<_, i32>(8)).unwrap_or(0));
+        Ok(Self { origin, snapshot, seq: row.get(7), next, inserted: row.get(9) })
     }
 
     pub(super) fn admits(&self, position: &Position) -> Result<(), LogError> {
@@ -105,68 +109,82 @@ impl Now {
 
 /// A snapshot that rows were read under.
 pub(super) struct Mark {
-    snapshot: Snapshot,
-    seq: i64,
-    next: u64,
-    inserted: Lsn,
+    pub(super) now: Now,
+    /// Up to where the WAL was on disk when all else had been read.
     flushed: Lsn,
 }
 
 impl Mark {
     /// A snapshot without rows.
-    pub(super) async fn look(client: &Client) -> Result<Self, Failure> {
-        let mark = client.prepare_cached(MARK).await.map_err(failed("prepare"))?;
-        Self::of(&client.query_one(&mark, &[]).await.map_err(failed("tell its snapshot"))?)
+    pub(super) async fn look(client: &Client, tenant: Option<&Tenant>) -> Result<Self, LogError> {
+        let now = Now::look(client, tenant).await?;
+        let flushed = flushed(client, Duration::ZERO).await.map_err(LogError::Database)?;
+        Ok(Self { now, flushed })
     }
 
-    /// A snapshot, and what a statement reads under it. All five messages leave in one flight, and the first poll sends
-    /// them, so a future that is dropped leaves no transaction open behind it.
+    /// A snapshot, what a statement reads under it, and then what is on disk.
     pub(super) async fn with_rows(
         client: &Client,
         tenant: Option<&Tenant>,
         access: Access,
         sql: &'static str,
         params: &[&(dyn ToSql + Sync)],
-    ) -> Result<(Self, Vec<Row>), Failure> {
-        let (tenant, newest) = (tenant.map_or("", Tenant::as_str), access == Access::Newest);
-        let scope = client.prepare_cached(SCOPE).await.map_err(failed("prepare"))?;
-        let mark = client.prepare_cached(MARK).await.map_err(failed("prepare"))?;
-        let rows = client.prepare_cached(sql).await.map_err(failed("prepare"))?;
-        let (begun, scoped, mark, rows, ended) = join5(
-            client.batch_execute(BEGIN),
-            client.query_one(&scope, &[&tenant, &newest]),
-            client.query_one(&mark, &[]),
-            client.query(&rows, params),
-            client.batch_execute("COMMIT"),
-        )
-        .await;
-        begun.map_err(failed("begin"))?;
-        scoped.map_err(failed("set the tenant"))?;
-        let mark = Self::of(&mark.map_err(failed("tell its snapshot"))?)?;
-        let rows = rows.map_err(failed("read committed actions"))?;
-        ended.map_err(failed("end the transaction"))?;
-        Ok((mark, rows))
-    }
-
-    fn of(row: &Row) -> Result<Self, Failure> {
-        let snapshot: Snapshot = row.get::<_, &str>(0).parse().map_err(strange)?;
-        let next = snapshot.xmax.saturating_add(u64::try_from(row.get::<_, i32>(2)).unwrap_or(0));
-        Ok(Self { snapshot, seq: row.get(1), next, inserted: row.get(3), flushed: row.get(4) })
+    ) -> Result<(Self, Vec<Row>), LogError> {
+        let read = flight(client, tenant, access, sql, params).await;
+        let (look, rows, flushed) = read.map_err(LogError::Database)?;
+        // On a standby the others have failed.
+        let now = Now::of(&look, tenant)?;
+        let (rows, flushed) =
+            rows.and_then(|rows| Ok((rows, flushed?))).map_err(LogError::Database)?;
+        Ok((Self { now, flushed }, rows))
     }
 
     /// Returns when all that the snapshot sees is durable.
-    pub(super) async fn settle(&self, client: &Client) -> Result<(), Failure> {
-        if self.is_durable() { Ok(()) } else { until_durable(client, self.inserted).await }
+    pub(super) async fn settle(&self, client: &Client) -> Result<(), LogError> {
+        if self.is_durable() {
+            return Ok(());
+        }
+        until_durable(client, self.now.inserted).await.map_err(LogError::Database)
     }
 
     pub(super) fn is_durable(&self) -> bool {
-        self.flushed >= self.inserted
+        self.flushed >= self.now.inserted
     }
 
-    pub(super) fn point(&self, origin: Origin) -> Point {
-        let Self { seq, next, .. } = *self;
-        Point { origin: Some(origin), snapshot: self.snapshot.clone(), next, seq, floor: 0 }
+    pub(super) fn point(&self) -> Point {
+        let Now { origin, seq, next, .. } = self.now;
+        Point { origin: Some(origin), snapshot: self.now.snapshot.clone(), next, seq, floor: 0 }
     }
+}
+
+/// A transaction: the look, the rows of a statement, what is on disk. All five messages leave in one flight, and the first
+/// poll sends them, so a future that is dropped leaves no transaction open behind it.
+async fn flight(
+    client: &Client,
+    tenant: Option<&Tenant>,
+    access: Access,
+    sql: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<(Row, Result<Vec<Row>, Failure>, Result<Lsn, Failure>), Failure> {
+    let (tenant, newest) = (tenant.map_or("", Tenant::as_str), access == Access::Newest);
+    let look = client.prepare_cached(LOOK).await.map_err(failed("prepare"))?;
+    let rows = client.prepare_cached(sql).await.map_err(failed("prepare"))?;
+    let disk = client.prepare_cached(FLUSHED).await.map_err(failed("prepare"))?;
+    let (begun, look, rows, flushed, ended) = join5(
+        client.batch_execute(BEGIN),
+        client.query_one(&look, &[&tenant, &newest]),
+        client.query(&rows, params),
+        client.query_one(&disk, &[&0.0]),
+        client.batch_execute("COMMIT"),
+    )
+    .await;
+    begun.map_err(failed("begin"))?;
+    let look = look.map_err(failed("tell its snapshot"))?;
+    let rows = rows.map_err(failed("read committed actions"));
+    let flushed = flushed.map(|row| row.get(0)).map_err(failed("tell what is durable"));
+    // Where one of them has failed it is a rollback, which succeeds.
+    ended.map_err(failed("end the transaction"))?;
+    Ok((look, rows, flushed))
 }
 
 /// A row that no version of this program wrote.

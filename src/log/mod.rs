@@ -61,7 +61,8 @@
 //! # Cost
 //!
 //! A look that finds nothing reads the sequence and takes a snapshot, and touches no table. What is new is found by
-//! `seq`, from where the position's snapshot had not been, and by transaction id for those that were in progress.
+//! `seq`, from where the position's snapshot had not been, and by transaction id for those that were in progress, or by
+//! `seq` alone where those cannot have begun long before.
 //! Writers pay one index on `seq` and one on `(xid, seq)`, and nothing to be heard: readers look every few milliseconds,
 //! and in the same process [`crate::Store::bell`] wakes them. Start reading at `reader.rs`.
 

@@ -1,16 +1,18 @@
 //! Reading what has been committed after a position.
 //!
-//! A look comes first, which often tells that there is nothing. Then, in one transaction of isolation `REPEATABLE READ`, a
-//! snapshot is taken, the sequence is read, then the next transaction id, then the rows: all of this under the one snapshot.
+//! A look comes first, which often tells that there is nothing; whoever waits for what comes next goes without, the first
+//! time. Then, in one transaction of isolation `REPEATABLE READ` and in one flight, a snapshot is taken, the sequence is read,
+//! then the next transaction id, then the rows: all of this under the one snapshot.
 //!
 //! ```text
-//! PROBE     SCOPE: snapshot N     MARK: seq, next, WAL     ROWS     COMMIT     is the WAL on disk up to there?
+//! LOOK     BEGIN     LOOK: snapshot N, then seq, next, WAL     ROWS     FLUSHED: is the WAL on disk up to there?     COMMIT
 //! ```
 //!
 //! With P the snapshot of the position, what N sees and P did not is, disjoint:
 //! - rows with a `seq` beyond P's, whatever their transaction: by `seq`;
 //! - rows with a `seq` up to P's of transactions that were in progress in P: by `(xid, seq)`. Those below P's `xmax` are
-//!   listed in P. Of those beyond, all that P knows is that they are below its `next`.
+//!   listed in P. Of those beyond, all that P knows is that they are below its `next`. Their rows have a `seq` beyond P's
+//!   `floor`; where that is close to P's `seq`, as it is while one tick follows another, they are found by `seq` as well.
 //!
 //! A row that P saw has a `seq` up to P's, since that was read after the snapshot. A transaction with an id from `next` on
 //! began after that, so its rows have a `seq` beyond.
@@ -135,10 +137,9 @@ impl Log {
     /// On a standby, without a tenant where one is needed, and when the database does not answer.
     pub async fn head(&self) -> Result<Position, LogError> {
         let client = self.client().await?;
-        let now = Now::look(&client, self.tenant.as_ref()).await?;
-        let mark = Mark::look(&client).await.map_err(LogError::Database)?;
-        mark.settle(&client).await.map_err(LogError::Database)?;
-        Ok(mark.point(now.origin).into())
+        let mark = Mark::look(&client, self.tenant.as_ref()).await?;
+        mark.settle(&client).await?;
+        Ok(mark.point().into())
     }
 
     /// A position from which everything comes that was recorded ([`Action::recorded_at`]) at this time or later, and
@@ -153,12 +154,11 @@ impl Log {
         let client = self.client().await?;
         let now = Now::look(&client, self.tenant.as_ref()).await?;
         let (tenant, params) = (self.tenant.as_ref(), [&time as &(dyn ToSql + Sync), &now.seq]);
-        let read = Mark::with_rows(&client, tenant, Access::All, FLOOR, &params).await;
-        let (mark, rows) = read.map_err(LogError::Database)?;
-        mark.settle(&client).await.map_err(LogError::Database)?;
+        let (mark, rows) = Mark::with_rows(&client, tenant, Access::All, FLOOR, &params).await?;
+        mark.settle(&client).await?;
         let seq = rows.first().map_or(0, |row| row.get(0));
         // As if the sequence had come that far and no further when the snapshot was taken.
-        Ok(Point { seq, ..mark.point(now.origin) }.into())
+        Ok(Point { seq, ..mark.point() }.into())
     }
 
     /// The actions after a position, at most `limit` (1 to 1,000), without waiting for any.
@@ -172,17 +172,14 @@ impl Log {
     /// # Cancel safety
     /// Nothing is kept; read again from the same position.
     pub async fn read(&self, after: &Position, limit: usize) -> Result<Chunk, LogError> {
-        if !(1..=CHUNK_LEN_MAX).contains(&limit) {
-            return Err(LogError::Limit { given: limit, max: CHUNK_LEN_MAX });
-        }
+        check(limit)?;
         let client = self.client().await?;
         let now = Now::look(&client, self.tenant.as_ref()).await?;
         now.admits(after)?;
         if now.has_nothing_after(after) {
             return Ok(Chunk { entries: Vec::new(), end: after.clone(), more: false });
         }
-        let range = Range::new(after, &now);
-        self.chunk(&client, after, &now, &range, limit).await.map_err(LogError::Database)
+        self.chunk(&client, after, limit).await
     }
 
     /// The actions after a position, at most `limit`; waits until there are some. The chunk is never empty.
@@ -198,8 +195,9 @@ impl Log {
         let mut ear = self.bell.listen();
         let mut pauses = self.pauses.clone();
         let mut after = after.clone();
+        // Whoever comes back at once has just been given some, and more are likely: it is not worth asking whether there are.
+        let mut chunk = self.read_at_once(&after, limit).await?;
         loop {
-            let chunk = self.read(&after, limit).await?;
             if !chunk.entries.is_empty() {
                 return Ok(chunk);
             }
@@ -207,7 +205,15 @@ impl Log {
                 pauses.pause(&mut ear).await;
             }
             after = chunk.end;
+            chunk = self.read(&after, limit).await?;
         }
+    }
+
+    /// As [`Log::read`], without looking first whether there is anything.
+    async fn read_at_once(&self, after: &Position, limit: usize) -> Result<Chunk, LogError> {
+        check(limit)?;
+        let client = self.client().await?;
+        self.chunk(&client, after, limit).await
     }
 
     #[cfg(feature = "nats")]
@@ -224,27 +230,34 @@ impl Log {
         &self,
         client: &Client,
         after: &Position,
-        now: &Now,
-        range: &Range,
         limit: usize,
-    ) -> Result<Chunk, Failure> {
+    ) -> Result<Chunk, LogError> {
+        let range = Range::new(after);
         let (mark, rows) = range.rows(client, after, self.tenant.as_ref(), limit).await?;
+        mark.now.admits(after)?;
         let until = match &after.tick {
             Some(tick) => Arc::clone(&tick.until),
-            None => Arc::new(mark.point(now.origin).after(&after.from)),
+            None => Arc::new(mark.point().after(&after.from)),
         };
-        let chunk = range.chunk(after, &until, &rows, limit)?;
+        let chunk = range.chunk(after, &until, &rows, limit).map_err(LogError::Database)?;
         if after.tick.is_some() {
             // The tick is an earlier one, known to be durable, and another may have begun.
-            let more = chunk.more || !now.has_nothing_after(&chunk.end);
+            let more = chunk.more || !mark.now.has_nothing_after(&chunk.end);
             return Ok(Chunk { more, ..chunk });
         }
         let nothing = chunk.entries.is_empty() && !chunk.more;
         // Nothing to hand out, so nobody is made to wait, unless each further look would pass over much again.
-        if nothing && !mark.is_durable() && now.seq - after.from.seq < WINDOW / 10 {
+        if nothing && !mark.is_durable() && mark.now.seq - after.from.seq < WINDOW / 10 {
             return Ok(Chunk { end: after.clone(), ..chunk });
         }
         mark.settle(client).await?;
         Ok(chunk)
     }
+}
+
+fn check(limit: usize) -> Result<(), LogError> {
+    if (1..=CHUNK_LEN_MAX).contains(&limit) {
+        return Ok(());
+    }
+    Err(LogError::Limit { given: limit, max: CHUNK_LEN_MAX })
 }

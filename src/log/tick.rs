@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use deadpool_postgres::Client;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
-use super::look::{Access, Mark, Now, strange};
+use super::error::LogError;
+use super::look::{Access, Mark, strange};
 use super::position::{Point, Position, Unfinished};
 use super::reader::{Chunk, Entry};
 use crate::action::Audience;
@@ -20,6 +22,43 @@ pub(super) const WINDOW: i64 = 50_000;
 /// Transactions beyond a snapshot's `xmax` that are looked up one by one, in order; further ones, which only savepoints
 /// bring about, are read as a range and sorted. A transaction has the least id of itself and its savepoints.
 const SINGLY_MAX: u64 = 1_000;
+
+/// Values of `seq`, up to the beginning of a tick, that are passed over in their order: with so few, looking for the rows of
+/// each transaction that was in progress costs more.
+const NEAR_MAX: i64 = 200;
+
+/// The next rows of a tick, where the transactions in progress at its beginning can have inserted none far before it. $1 and
+/// $2 are the snapshot and the `next` at its beginning, $3 is the `seq` there. $4 is the `seq` up to which the tick was read,
+/// $5 the one up to which to read. $6 and $7 are the snapshot and the `next` that the tick ends with, where those are not of
+/// this transaction. $8 is the tenant, $9 how many.
+///
+/// The rows are those of [`ROWS`]: up to $3, of transactions below `next` that the beginning did not see and the end sees;
+/// beyond, of all that the end sees, and those that were restored. It begins one scan a partition where that one begins three,
+/// one of them for each transaction.
+const NEAR: &str = concat!(
+    "-- log::tick::near
+SELECT ",
+    columns!(),
+    ", a.xid::text, a.seq, v.audience
+FROM (
+    SELECT ",
+    columns!(),
+    ", a.xid, a.seq
+    FROM gesta.action AS a
+    WHERE a.seq > $4 AND a.seq <= $5
+        AND (a.seq > $3
+            OR (a.xid < $2::text::xid8 AND NOT pg_visible_in_snapshot(a.xid, (SELECT $1::text::pg_snapshot))))
+        AND (pg_visible_in_snapshot(a.xid, (SELECT coalesce($6::text::pg_snapshot, pg_current_snapshot())))
+            OR (a.seq > $3 AND a.xid >= (SELECT coalesce($7::text, (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                + age(pg_snapshot_xmax(pg_current_snapshot())::xid))::text)::xid8)))
+        AND ($8::text IS NULL OR a.tenant = $8)
+    ORDER BY a.seq
+    LIMIT $9
+) AS a
+LEFT JOIN gesta.visibility AS v ON v.tenant = a.tenant AND v.action_id = a.id
+ORDER BY a.seq
+LIMIT $9"
+);
 
 /// The next rows of a tick. $1 are the ids of transactions in progress at its beginning; $2 up to before $3 may be others; $4
 /// is the `seq` there. $5 is the `seq` up to which the tick was read, $6 the one up to which to read. $7 and $8 are the
@@ -99,19 +138,10 @@ pub(super) struct Range {
 }
 
 impl Range {
-    pub(super) fn new(after: &Position, now: &Now) -> Self {
-        let (done, end) = match &after.tick {
-            Some(tick) => (tick.seq, tick.until.seq),
-            None => (0, now.seq),
-        };
-        let done = done.max(after.from.floor);
+    pub(super) fn new(after: &Position) -> Self {
+        let done = after.tick.as_ref().map_or(0, |tick| tick.seq).max(after.from.floor);
         let windowed = done.max(after.from.seq).saturating_add(WINDOW);
-        let last = match &after.tick {
-            Some(_) => end.min(windowed),
-            // The rest of a tick of its own ends where its snapshot does.
-            None if end <= windowed => i64::MAX,
-            None => windowed,
-        };
+        let last = after.tick.as_ref().map_or(windowed, |tick| tick.until.seq.min(windowed));
         Self { done, last }
     }
 
@@ -122,25 +152,26 @@ impl Range {
         after: &Position,
         tenant: Option<&Tenant>,
         limit: usize,
-    ) -> Result<(Mark, Vec<Row>), Failure> {
+    ) -> Result<(Mark, Vec<Row>), LogError> {
         let Point { snapshot, next, seq, .. } = &*after.from;
-        let singly = snapshot.xmax.saturating_add(SINGLY_MAX).min(*next);
-        let running = snapshot.running.iter().copied().chain(snapshot.xmax..singly);
-        let running: Vec<_> = running.map(|xid| xid.to_string()).collect();
-        let (singly, next) = (singly.to_string(), next.to_string());
+        let Self { done, last } = self;
         let until = after.tick.as_ref().map(|tick| tick.until.snapshot.to_string());
         let beyond = after.tick.as_ref().map(|tick| tick.until.next.to_string());
         let name = tenant.map(Tenant::as_str);
         let len = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-        let Self { done, last } = self;
-        Mark::with_rows(
-            client,
-            tenant,
-            Access::Newest,
-            ROWS,
-            &[&running, &singly, &next, seq, done, last, &until, &beyond, &name, &len],
-        )
-        .await
+        if seq.saturating_sub(*done) <= NEAR_MAX {
+            let (seen, next) = (snapshot.to_string(), next.to_string());
+            let params: [&(dyn ToSql + Sync); 9] =
+                [&seen, &next, seq, done, last, &until, &beyond, &name, &len];
+            return Mark::with_rows(client, tenant, Access::Newest, NEAR, &params).await;
+        }
+        let singly = snapshot.xmax.saturating_add(SINGLY_MAX).min(*next);
+        let running = snapshot.running.iter().copied().chain(snapshot.xmax..singly);
+        let running: Vec<_> = running.map(|xid| xid.to_string()).collect();
+        let (singly, next) = (singly.to_string(), next.to_string());
+        let params: [&(dyn ToSql + Sync); 10] =
+            [&running, &singly, &next, seq, done, last, &until, &beyond, &name, &len];
+        Mark::with_rows(client, tenant, Access::Newest, ROWS, &params).await
     }
 
     /// The rows as entries, each with the position after it; the tick ends with `until`.

@@ -33,7 +33,8 @@ async fn application_reads_its_tenant_and_an_auditor_all() {
             assert_eq!(objects(&drain(log, &start, limit).await.0), expected);
         }
     }
-    for refused in [bound.head().await.err(), bound.read(&start, 1).await.err()] {
+    let (read, next) = (bound.read(&start, 1).await.err(), bound.next(&start, 1).await.err());
+    for refused in [bound.head().await.err(), read, next] {
         assert!(matches!(refused, Some(LogError::TenantMissing)), "{refused:?}");
     }
     // Row security binds also who names another tenant only in the filter.
@@ -48,8 +49,11 @@ async fn limit_out_of_range_is_refused() {
     let db = database().await;
     let log = db.log().await;
     for limit in [0, 1_001] {
-        let error = log.read(&Position::start(), limit).await.expect_err("refused").to_string();
-        assert_eq!(error, format!("a chunk of {limit} is refused; give 1 to 1000"));
+        let start = Position::start();
+        for refused in [log.read(&start, limit).await, log.next(&start, limit).await] {
+            let error = refused.expect_err("refused").to_string();
+            assert_eq!(error, format!("a chunk of {limit} is refused; give 1 to 1000"));
+        }
     }
 }
 
@@ -61,9 +65,12 @@ async fn position_of_another_database_is_refused() {
         append(&db.store().await, action("1")).await;
     }
     let position = read(&db.log().await, &Position::start(), 10).await.end;
-    let error = other.log().await.read(&position, 10).await.expect_err("refused");
-    assert!(matches!(error, LogError::OtherOrigin { .. }), "{error}");
-    assert!(error.to_string().starts_with("the position is of cluster "), "{error}");
+    let log = other.log().await;
+    for refused in [log.read(&position, 10).await, log.next(&position, 10).await] {
+        let error = refused.expect_err("refused");
+        assert!(matches!(error, LogError::OtherOrigin { .. }), "{error}");
+        assert!(error.to_string().starts_with("the position is of cluster "), "{error}");
+    }
 }
 
 /// As after a file system was rolled back: nothing else tells.
@@ -75,8 +82,11 @@ async fn position_that_knows_more_than_the_database_is_refused() {
     }
     let position = read(&db.log().await, &Position::start(), 10).await.end;
     db.admin().await.batch_execute("SELECT setval('gesta.action_seq', 2)").await.expect("set back");
-    let error = db.log().await.read(&position, 10).await.expect_err("refused");
-    assert!(matches!(error, LogError::SetBack { position: 3, database: 2 }), "{error}");
+    let log = db.log().await;
+    for refused in [log.read(&position, 10).await, log.next(&position, 10).await] {
+        let error = refused.expect_err("refused");
+        assert!(matches!(error, LogError::SetBack { position: 3, database: 2 }), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,24 @@ async fn nothing_that_was_handed_out_vanishes_in_a_crash() {
     own.stop().await;
 }
 
+/// Who waits for what comes next reads at once, and what it is given is on disk all the same: with and without a look before.
+#[tokio::test]
+async fn nothing_that_was_waited_for_vanishes_in_a_crash() {
+    let mut own = lazy_cluster().await;
+    let (app, log) = (app(&own).await, log(&own).await);
+    let head = log.head().await.expect("the head");
+    append_lazily(&app, "there").await;
+    let there = log.next(&head, 10).await.expect("a chunk");
+    let (waited, ()) = tokio::join!(log.next(&there.end, 10), append_lazily(&app, "waited for"));
+    let waited = waited.expect("a chunk");
+    append_lazily(&app, "unread").await;
+    assert_eq!(objects(&[there.entries, waited.entries].concat()), ["there", "waited for"]);
+    assert_eq!(count(&own).await, 3);
+    own.crash().await;
+    assert_eq!(count(&own).await, 2, "flushed by itself, or handed out before it was on disk");
+    own.stop().await;
+}
+
 /// After a crash PostgreSQL may give out ids again that no WAL tells of. The position knows such an id as one that has ended.
 #[tokio::test]
 async fn transaction_id_that_is_given_out_again_hides_nothing() {
@@ -143,8 +161,8 @@ async fn standby_is_refused_and_after_its_promotion_so_is_the_position() {
         .restart_promoted(async move |config| {
             let mut config = config.clone();
             let log = Log::new(store(config.user("gesta_auditor")).await.pool());
-            let refused = [log.head().await.err(), log.read(&after, 10).await.err()];
-            for error in refused {
+            let (read, next) = (log.read(&after, 10).await.err(), log.next(&after, 10).await.err());
+            for error in [log.head().await.err(), read, next] {
                 assert!(matches!(error, Some(LogError::Standby)), "{error:?}");
             }
         })

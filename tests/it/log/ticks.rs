@@ -106,6 +106,34 @@ async fn transaction_beyond_xmax_is_not_forgotten() {
     check_log(&db).await;
 }
 
+/// A short way back they are found among those after the beginning of the tick before, a longer one by their transaction.
+#[tokio::test]
+async fn early_seq_that_is_committed_late_comes_however_far_back_it_is() {
+    for between in [1, 198, 199, 200, 201, 450] {
+        let db = database().await;
+        let (store, log) = (db.store().await, db.log().await);
+        append(&store, action("before")).await;
+        let (_, before) = drain(&log, &Position::start(), 10).await;
+        let (mut first, mut second) =
+            (store.client().await.expect("one"), store.client().await.expect("one"));
+        let late = first.transaction().await.expect("a transaction");
+        let undone = second.transaction().await.expect("a transaction");
+        let _ = store.append(&late, action("late")).await.expect("appended");
+        let _ = store.append(&undone, action("undone")).await.expect("appended");
+        append_all(&store, (0..between).map(|n| action(&n.to_string())).collect()).await;
+        let (seen, at) = drain(&log, &before, 100).await;
+        assert_eq!(seen.len(), between);
+        late.commit().await.expect("committed");
+        undone.rollback().await.expect("rolled back");
+        append(&store, action("after")).await;
+        for limit in [1, 10] {
+            let (rest, _) = drain(&log, &at, limit).await;
+            assert_eq!(objects(&rest), ["late", "after"], "{between} between, by {limit}");
+        }
+        check_log(&db).await;
+    }
+}
+
 #[tokio::test]
 async fn rows_come_from_every_partition_also_while_they_move() {
     let db = database().await;

@@ -59,6 +59,34 @@ async fn what_is_new_is_found_without_what_is_old() {
     assert_eq!(plan.scanned(), Vec::<String>::new(), "{plan}");
     assert!([SEQ, XID].iter().all(|index| plan.indexes().contains(index)), "{plan}");
     plan.assert_buffers("a tick", 20 * BUFFERS_A_ROW + BUFFERS_AT_LEAST);
+    what_was_open_a_moment_ago_is_found_by_seq(&db, &log, chunk.end, insert).await;
+}
+
+/// How often a transaction of another test may be older than the position, which then has no close floor.
+const TRIES: usize = 1_000;
+
+/// One tick after the other: what is open began after the tick before, so its rows lie close to what is new.
+async fn what_was_open_a_moment_ago_is_found_by_seq(
+    db: &Watched,
+    log: &Log,
+    mut position: Position,
+    insert: &str,
+) {
+    let (open, other) = (db.admin().await, db.admin().await);
+    for _ in 0..TRIES {
+        open.batch_execute(&format!("BEGIN; {insert}")).await.expect("inserted");
+        other.batch_execute(insert).await.expect("inserted");
+        let (early, _) = read(db, log, &position).await;
+        open.batch_execute("COMMIT").await.expect("committed");
+        let (late, plan) = read(db, log, &early.end).await;
+        assert_eq!((early.entries.len(), late.entries.len()), (10, 10), "{plan}");
+        assert!(early.entries[0].seq > late.entries[9].seq, "{plan}");
+        if plan.indexes() == [SEQ] {
+            return plan.assert_buffers("a short tick", 30 * BUFFERS_A_ROW + BUFFERS_AT_LEAST);
+        }
+        position = late.end;
+    }
+    panic!("the rows of each transaction were looked for by its id, {TRIES} times");
 }
 
 /// A look that finds nothing asks for no rows at all.
