@@ -76,11 +76,37 @@ ORDER BY g.n
 RETURNING {json}(t.*), clock_timestamp()";
 
 /// Of the old row the columns that the statement sets or the database computes are told; all of them where another one may
-/// change as well. The locked rows are no CTE, which would be written down before it is read.
+/// change as well: by a row trigger that runs before it (bits 1 and 2) on UPDATE (16), or on INSERT (4) where a row may move
+/// to a partition; by a rule; as a view or foreign table; or because a computed column has come since. The statement asks
+/// while it holds its lock, behind which no trigger and no column can come; but a snapshot older than the lock, as of another
+/// isolation level, would not show them. The locked rows are no CTE, which would be written down before it is read.
 const UPDATE: &str = "-- session::update
 UPDATE {table} AS t SET {set}
 FROM (
-    SELECT t.{key} AS key, CASE WHEN ({more}) THEN {json}(t.*) ELSE {old} END AS old
+    SELECT t.{key} AS key, CASE
+        WHEN (
+            SELECT current_setting('transaction_isolation') <> 'read committed' OR EXISTS (
+                WITH RECURSIVE part AS (
+                    SELECT to_regclass({name})::oid AS oid
+                    UNION
+                    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN part AS p ON p.oid = i.inhparent
+                )
+                SELECT FROM part AS p
+                JOIN pg_catalog.pg_class AS c ON c.oid = p.oid
+                WHERE c.relkind NOT IN ('r', 'p') OR c.relhasrules
+                    OR EXISTS (
+                        SELECT FROM pg_catalog.pg_trigger AS g
+                        WHERE g.tgrelid = c.oid AND (g.tgtype & 19 = 19 OR c.relispartition AND g.tgtype & 7 = 7)
+                    )
+                    OR EXISTS (
+                        SELECT FROM pg_catalog.pg_attribute AS a
+                        WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped
+                            AND a.attname <> ALL (ARRAY[{computed}]::name[])
+                    )
+            )
+        ) THEN {json}(t.*)
+        ELSE {old}
+    END AS old
     FROM {table} AS t
     WHERE (
 {condition}
@@ -89,31 +115,6 @@ FROM (
 ) AS w, json_populate_record(NULL::{table}, {last}::json) AS p
 WHERE t.{key} = w.key AND {differs}
 RETURNING w.old, {json}(t.*), clock_timestamp()";
-
-/// Whether an update of a table may change other columns than it sets and `{computed}`: by a row trigger that runs before
-/// it (bits 1 and 2) on UPDATE (16), or on INSERT (4) where a row may move to a partition; by a rule; as a view or foreign
-/// table; or because a computed column has come since. The statement asks while it holds its lock, behind which no trigger
-/// and no column can come; but a snapshot older than the lock, as of another isolation level, would not show them.
-const MORE: &str = "
-        SELECT current_setting('transaction_isolation') <> 'read committed' OR EXISTS (
-            WITH RECURSIVE part AS (
-                SELECT to_regclass({name})::oid AS oid
-                UNION
-                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN part AS p ON p.oid = i.inhparent
-            )
-            SELECT FROM part AS p
-            JOIN pg_catalog.pg_class AS c ON c.oid = p.oid
-            WHERE c.relkind NOT IN ('r', 'p') OR c.relhasrules
-                OR EXISTS (
-                    SELECT FROM pg_catalog.pg_trigger AS g
-                    WHERE g.tgrelid = c.oid AND (g.tgtype & 19 = 19 OR c.relispartition AND g.tgtype & 7 = 7)
-                )
-                OR EXISTS (
-                    SELECT FROM pg_catalog.pg_attribute AS a
-                    WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped
-                        AND a.attname <> ALL (ARRAY[{computed}]::name[])
-                )
-        )";
 
 const DELETE: &str = "-- session::delete
 DELETE FROM {table} AS t
@@ -164,7 +165,8 @@ pub(super) fn update(shape: &Shape, columns: &Columns, condition: &str, last: us
         UPDATE,
         &[
             ("old", &old(shape, columns)),
-            ("more", &more(shape)),
+            ("name", &literal(&shape.table.sql)),
+            ("computed", &computed(shape)),
             ("table", &shape.table.sql),
             ("key", &shape.key),
             ("json", shape.json),
@@ -192,10 +194,10 @@ fn old(shape: &Shape, columns: &Columns) -> String {
     format!("{}({})", shape.object, object.join(", "))
 }
 
-fn more(shape: &Shape) -> String {
+/// The names of the columns that the database computes, as texts.
+fn computed(shape: &Shape) -> String {
     let computed = shape.table.columns.iter().filter(|column| column.write == Write::Generated);
-    let computed: Vec<_> = computed.map(|column| literal(&column.name)).collect();
-    fill(MORE, &[("name", &literal(&shape.table.sql)), ("computed", &computed.join(", "))])
+    computed.map(|column| literal(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
 /// Deletes the rows of a condition.

@@ -256,7 +256,7 @@ async fn actions_that_are_emitted_together_are_stored_as_each_of_them_is() {
     let other = Context::new(&resource("user:2").named("Alice")).request_id("r-1");
     let seen = |verb: &str, ctx: &Context| NewAction::new(verb, ctx).object(&article(7, "Storm"));
     let data = |text| seen("read", &alice()).data(Json::parse(text).expect("a number"));
-    let pairs = [
+    let pairs = Vec::from([
         [seen("read", &alice()), seen("write", &alice())],
         [seen("read", &alice()), seen("read", &other)],
         [seen("read", &alice()), seen("read", &alice().request_id("r-2"))],
@@ -269,7 +269,7 @@ async fn actions_that_are_emitted_together_are_stored_as_each_of_them_is() {
         [seen("read", &alice()), NewAction::new("read", &alice())],
         [data("9007199254740992"), data("9007199254740993")],
         [seen("read", &alice()), seen("read", &alice()).object(&article(8, "Calm"))],
-    ];
+    ]);
     done(&store, async |session| {
         for pair in pairs {
             session.emit_all(pair.to_vec()).await?;
