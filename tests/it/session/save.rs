@@ -291,6 +291,22 @@ async fn actions_that_are_emitted_together_are_stored_as_each_of_them_is() {
     check_log(&db).await;
 }
 
+/// A plan that was made for the empty table would read all of it for each model.
+#[tokio::test]
+async fn table_that_is_filled_is_not_read_over_and_over() {
+    let (db, store) = newsroom().await;
+    db.admin().await.batch_execute("VACUUM ANALYZE newsroom.article").await.expect("vacuumed");
+    let articles: Vec<_> = (1..=3_000).map(|id| article(id, "Storm")).collect();
+    let read: i64 = done(&store, async |session| {
+        session.save_all(&articles).await?;
+        let sql = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'article'";
+        Ok(session.transaction().query_one(sql, &[]).await.expect("a count").get(0))
+    })
+    .await;
+    assert!(read < 100_000, "{read} rows were read");
+    check_log(&db).await;
+}
+
 /// Servers run their handlers on any thread.
 #[tokio::test]
 async fn session_can_be_used_in_a_task_of_its_own() {
