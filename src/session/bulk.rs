@@ -1,8 +1,9 @@
 //! Bulk operations: one statement, whose rows are fetched and recorded piece by piece.
 
+use std::pin::pin;
+
 use deadpool_postgres::Transaction;
 use futures_util::FutureExt as _;
-use futures_util::future::join;
 use serde::Serialize;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Portal, Row, Statement};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use super::begin::Session;
 use super::document::{Document, Hidden, RowText};
 use super::error::{SessionError, database};
-use super::record::{Batch, append, ask, cell, read_row, stamp};
+use super::record::{append, ask, cell, read_row, stamp};
 use super::selection::{SELECTION_LEN_MAX, Selection, Which};
 use super::shape::{Shape, refused};
 use super::statement;
@@ -19,9 +20,10 @@ use super::written::Written;
 use crate::action::{NewAction, Source};
 use crate::error::quote;
 use crate::hook::{Hook, Model, RawRow, RowChange};
+use crate::store::prepare_new;
 
-/// Changed rows of a piece: they are fetched, their actions appended, and forgotten. Two pieces are held at a time, one that
-/// hooks are asked about and one under way.
+/// Changed rows of a piece: they are fetched, their actions appended, and forgotten. Three pieces are held at a time, one that
+/// hooks are asked about and two under way.
 pub const FETCH_LEN_MAX: u16 = 1_000;
 
 /// Tells from a row of the statement what became of a row of the table.
@@ -109,21 +111,51 @@ impl Session<'_> {
         // The first fetch runs the whole statement, with its triggers.
         let first = self.tx.query_portal(&portal, i32::from(FETCH_LEN_MAX));
         let fetched = self.marked(WHAT, &shape.table.sql, first).await;
-        let mut rows = fetched.inspect_err(|error| self.doubt(shape, error))?;
-        let mut batch = Batch::default();
-        while !rows.is_empty() {
-            let flight = join(fetch(&self.tx, &portal, rows.len()), append(&self.tx, &batch));
-            let ((fetched, appended), asked) = beside(flight, || {
-                let actions = actions::<M>(&rows, &template, &mut written, change)?;
-                stamp(&self.store, &self.ctx, &mut self.ids, (actions, self.store.now()))
-            })
-            .await;
-            appended?;
-            (rows, batch) = (fetched?, asked?);
-            written.actions += batch.stamped.len() as u64;
-        }
-        append(&self.tx, &batch).await?;
+        let rows = fetched.inspect_err(|error| self.doubt(shape, error))?;
+        self.record_pieces::<M>(rows, &portal, &template, (&mut written, change)).await?;
         Ok(written.ended())
+    }
+
+    /// Records the rows of a statement, piece by piece. The database hands out the next piece behind the INSERT that it is
+    /// at, while hooks are asked about this one; and this one's INSERT is sent before that one has ended. So the database
+    /// always has something to do.
+    async fn record_pieces<M: Hook>(
+        &mut self,
+        mut rows: Vec<Row>,
+        portal: &Portal,
+        template: &NewAction,
+        (written, change): (&mut Written, Reader),
+    ) -> Result<(), SessionError> {
+        if !rows.is_empty() {
+            prepare_new(&self.tx).await.map_err(SessionError::of_append)?;
+        }
+        let mut under_way = None;
+        while !rows.is_empty() {
+            let mut next = pin!(fetch(&self.tx, portal, rows.len()));
+            let early = next.as_mut().now_or_never();
+            let actions = actions::<M>(&rows, template, written, change)?;
+            let batch = stamp(&self.store, &self.ctx, &mut self.ids, (actions, self.store.now()))?;
+            written.actions += batch.stamped.len() as u64;
+            let before = under_way.take();
+            if batch.is_one_statement() {
+                let mut insert = Box::pin(append(&self.tx, batch));
+                let early = insert.as_mut().now_or_never();
+                finish(before).await?;
+                match early {
+                    Some(ended) => ended?,
+                    None => under_way = Some(insert),
+                }
+            } else {
+                // Several statements: none of a later piece may come between them.
+                finish(before).await?;
+                append(&self.tx, batch).await?;
+            }
+            rows = match early {
+                Some(fetched) => fetched?,
+                None => next.await?,
+            };
+        }
+        finish(under_way).await
     }
 
     /// The template of a bulk operation's actions, and its run: the context's, or a new one.
@@ -165,14 +197,13 @@ async fn fetch(
     fetch.await.map_err(database("fetch the changed rows"))
 }
 
-/// Does something while the database works: the first poll sends the statements of `flight`.
-async fn beside<T, R>(flight: impl Future<Output = T>, work: impl FnOnce() -> R) -> (T, R) {
-    let mut flight = std::pin::pin!(flight);
-    let early = flight.as_mut().now_or_never();
-    let done = work();
-    match early {
-        Some(answer) => (answer, done),
-        None => (flight.await, done),
+/// Waits for an INSERT that is under way.
+async fn finish(
+    under_way: Option<impl Future<Output = Result<(), SessionError>>>,
+) -> Result<(), SessionError> {
+    match under_way {
+        Some(insert) => insert.await,
+        None => Ok(()),
     }
 }
 

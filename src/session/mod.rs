@@ -46,7 +46,7 @@
 //! - A change and its actions are one transaction. What cannot be recorded is not done: after any error of a method the
 //!   session goes no further, and what it did is rolled back, at the latest when it is dropped.
 //! - A bulk operation is one statement that changes rows, and its actions share a run. Rows and actions are held in
-//!   memory for two pieces of 1,000 rows at a time, however many there are.
+//!   memory for three pieces of 1,000 rows at a time, however many there are.
 //! - All settings are local to the transaction, so a transaction pooler does no harm, and nobody inherits an actor:
 //!   `gesta.tenant`, `gesta.context` for triggers, and `gesta.recorded`, which names the table that the session is
 //!   changing itself, for as long as its own statement runs.

@@ -25,8 +25,9 @@ impl Session<'_> {
         now: DateTime<Utc>,
     ) -> Result<Vec<ActionId>, SessionError> {
         let batch = stamp(&self.store, &self.ctx, &mut self.ids, (actions, now))?;
-        append(&self.tx, &batch).await?;
-        Ok(batch.stamped.into_iter().map(|stamped| stamped.id).collect())
+        let ids = batch.stamped.iter().map(|stamped| stamped.id).collect();
+        append(&self.tx, batch).await?;
+        Ok(ids)
     }
 }
 
@@ -44,11 +45,17 @@ pub(super) fn ask<M: Hook>(
 }
 
 /// Actions that are ready to be stored.
-#[derive(Default)]
 pub(super) struct Batch {
     pub(super) stamped: Vec<Stamped>,
     /// Whether one of them had an id before, which the log may have already.
     has_given_ids: bool,
+}
+
+impl Batch {
+    /// Whether [`append`] sends all of it when it is first polled, once statements are prepared.
+    pub(super) fn is_one_statement(&self) -> bool {
+        !self.has_given_ids && self.stamped.len() <= BATCH_LEN_MAX
+    }
 }
 
 /// Gives actions their ids, and checks them; those without a time happened at `now`. Ids rise from one to the next of the
@@ -80,7 +87,7 @@ pub(super) fn stamp(
 }
 
 /// The INSERT.
-pub(super) async fn append(tx: &Transaction<'_>, batch: &Batch) -> Result<(), SessionError> {
+pub(super) async fn append(tx: &Transaction<'_>, batch: Batch) -> Result<(), SessionError> {
     for stamped in batch.stamped.chunks(BATCH_LEN_MAX) {
         if !batch.has_given_ids {
             insert_new(tx, stamped).await.map_err(SessionError::of_append)?;

@@ -75,23 +75,46 @@ FROM given AS g
 ORDER BY g.n
 RETURNING {json}(t.*), clock_timestamp()";
 
-/// Of the old row mostly the columns that the statement sets are told. `*=` compares the bytes of the others: where a trigger
-/// has changed one of them, the whole row is.
+/// Of the old row the columns that the statement sets or the database computes are told; all of them where another one may
+/// change as well: by a row trigger that runs before it (bits 1 and 2) on UPDATE (16), or on INSERT (4) where a row may move
+/// to a partition; by a rule; as a view or foreign table; or because a computed column has come since. The statement asks
+/// while it holds its lock, behind which no trigger and no column can come; but a snapshot older than the lock, as of another
+/// isolation level, would not show them. The locked rows are no CTE, which would be written down before it is read.
 const UPDATE: &str = "-- session::update
-WITH was AS MATERIALIZED (
-    SELECT t.{key} AS key, {old} AS old, ROW({others})::record AS others, t AS row
+UPDATE {table} AS t SET {set}
+FROM (
+    SELECT t.{key} AS key, CASE
+        WHEN (
+            SELECT current_setting('transaction_isolation') <> 'read committed' OR EXISTS (
+                WITH RECURSIVE part AS (
+                    SELECT to_regclass({name})::oid AS oid
+                    UNION
+                    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN part AS p ON p.oid = i.inhparent
+                )
+                SELECT FROM part AS p
+                JOIN pg_catalog.pg_class AS c ON c.oid = p.oid
+                WHERE c.relkind NOT IN ('r', 'p') OR c.relhasrules
+                    OR EXISTS (
+                        SELECT FROM pg_catalog.pg_trigger AS g
+                        WHERE g.tgrelid = c.oid AND (g.tgtype & 19 = 19 OR c.relispartition AND g.tgtype & 7 = 7)
+                    )
+                    OR EXISTS (
+                        SELECT FROM pg_catalog.pg_attribute AS a
+                        WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped
+                            AND a.attname <> ALL (ARRAY[{computed}]::name[])
+                    )
+            )
+        ) THEN {json}(t.*)
+        ELSE {old}
+    END AS old
     FROM {table} AS t
     WHERE (
 {condition}
     )
     FOR NO KEY UPDATE
-), patch AS MATERIALIZED (
-    SELECT json_populate_record(NULL::{table}, {last}::json) AS r
-)
-UPDATE {table} AS t SET {set}
-FROM was AS w, patch AS p
+) AS w, json_populate_record(NULL::{table}, {last}::json) AS p
 WHERE t.{key} = w.key AND {differs}
-RETURNING CASE WHEN w.others *= ROW({others})::record THEN w.old ELSE {json}(w.row) END, {json}(t.*), clock_timestamp()";
+RETURNING w.old, {json}(t.*), clock_timestamp()";
 
 const DELETE: &str = "-- session::delete
 DELETE FROM {table} AS t
@@ -138,41 +161,43 @@ pub(super) fn insert(shape: &Shape, columns: &Columns) -> String {
 
 /// Updates the rows of a condition; the patch is the parameter after the condition's.
 pub(super) fn update(shape: &Shape, columns: &Columns, condition: &str, last: usize) -> String {
-    let (old, others) = old(shape, columns);
     fill(
         UPDATE,
         &[
-            ("old", &old),
-            ("others", &others),
+            ("old", &old(shape, columns)),
+            ("name", &literal(&shape.table.sql)),
+            ("computed", &computed(shape)),
             ("table", &shape.table.sql),
             ("key", &shape.key),
             ("json", shape.json),
-            ("set", &set(shape, columns, "(p.r)")),
-            ("differs", &differs(columns, "(p.r)")),
+            ("set", &set(shape, columns, "p")),
+            ("differs", &differs(columns, "p")),
             ("condition", condition),
             ("last", &format!("${last}")),
         ],
     )
 }
 
-/// The old values of the columns that an update sets or the database computes, as an object, and the other columns.
-fn old(shape: &Shape, columns: &Columns) -> (String, String) {
+/// The old values of the columns that an update sets or the database computes, as an object.
+fn old(shape: &Shape, columns: &Columns) -> String {
     let set = |name: &String| columns.set.contains(name) || Some(name) == shape.version.as_ref();
-    let (mut object, mut others) = (Vec::new(), Vec::new());
+    let mut object = Vec::new();
     for column in &shape.table.columns {
         let name = quoted(&column.name).unwrap_or_default();
         if set(&name) || column.write == Write::Generated {
             object.push(format!("{}, t.{name}", literal(&column.name)));
-        } else {
-            others.push(format!("t.{name}"));
         }
     }
-    let object = if object.len() > OBJECT_LEN_MAX {
-        format!("{}(t.*)", shape.json)
-    } else {
-        format!("{}({})", shape.object, object.join(", "))
-    };
-    (object, others.join(", "))
+    if object.len() > OBJECT_LEN_MAX {
+        return format!("{}(t.*)", shape.json);
+    }
+    format!("{}({})", shape.object, object.join(", "))
+}
+
+/// The names of the columns that the database computes, as texts.
+fn computed(shape: &Shape) -> String {
+    let computed = shape.table.columns.iter().filter(|column| column.write == Write::Generated);
+    computed.map(|column| literal(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
 /// Deletes the rows of a condition.

@@ -11,7 +11,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
 use super::rows::{Columns, Stamped};
-use super::{Failure, Store, scope};
+use super::{Failure, Store, failed, scope};
 use crate::action::{ActionId, InvalidAction, NewAction};
 
 /// Actions of one statement. More are sent as several statements of the same transaction.
@@ -95,6 +95,24 @@ const APPEND_NEW: &str = insert_action!(
     "-- store::append::new
 WITH scope AS (SELECT set_config('gesta.tenant', $1, true))",
     ("scope, ", batch!()),
+    ""
+);
+
+/// The same for a batch whose actions differ in their ids, times, objects' ids and names, and changes only, as those of a
+/// bulk operation do. What they share travels once, and five arrays are taken apart instead of eighteen.
+const APPEND_ALIKE: &str = insert_action!(
+    "-- store::append::alike
+WITH scope AS (SELECT set_config('gesta.tenant', $1, true))",
+    (
+        "scope, (
+    SELECT u.id, u.object_id, u.occurred_at, u.changes, u.names, $7::text AS actor_type, $8::text AS actor_id,
+        $9::text AS verb, $10::text AS object_type, $11::text AS target_type, $12::text AS target_id, $13::uuid AS run_id,
+        $14::text AS source, $15::text AS outcome, $16::text AS description, $17::jsonb AS data, $18::jsonb AS context,
+        (SELECT $19::text::text[]) AS audience
+    FROM (SELECT unnest($2::uuid[]) AS id, unnest($3::text[]) AS object_id, unnest($4::timestamptz[]) AS occurred_at,
+        unnest($5::jsonb[]) AS changes, unnest($6::jsonb[]) AS names) AS u
+) AS r"
+    ),
     ""
 );
 
@@ -226,7 +244,7 @@ pub(crate) async fn insert(
     let (fresh, repeated): (Vec<_>, Vec<_>) =
         (0..batch.len()).partition(|&n| seen.insert(batch[n].id));
     let columns = Columns::of(fresh.iter().map(|&n| &batch[n]));
-    let stored = query(tx, "insert", APPEND, tenant, &columns).await.map_err(failed)?;
+    let stored = query(tx, "insert", APPEND, tenant, &columns.params()).await.map_err(failed)?;
     let mut receipts: Vec<_> = batch.iter().map(|stamped| Receipt::Appended(stamped.id)).collect();
     if stored.len() == batch.len() {
         return Ok(receipts);
@@ -235,7 +253,7 @@ pub(crate) async fn insert(
     let mut doubtful = repeated;
     doubtful.extend(fresh.into_iter().filter(|&n| !stored.contains(&batch[n].id.uuid())));
     let columns = Columns::of(doubtful.iter().map(|&n| &batch[n]));
-    for row in query(tx, "compare", COMPARE, tenant, &columns).await.map_err(failed)? {
+    for row in query(tx, "compare", COMPARE, tenant, &columns.params()).await.map_err(failed)? {
         let (ordinal, same): (i64, bool) = (row.get(0), row.get(1));
         let n = doubtful[usize::try_from(ordinal - 1).unwrap_or_default()];
         let id = batch[n].id;
@@ -244,11 +262,23 @@ pub(crate) async fn insert(
     Ok(receipts)
 }
 
+/// After this, [`insert_new`] sends its statement when it is first polled.
+pub(crate) async fn prepare_new(tx: &Transaction<'_>) -> Result<(), AppendError> {
+    for sql in [APPEND_ALIKE, APPEND_NEW] {
+        let prepared = tx.prepare_cached(sql).await.map_err(failed("prepare"));
+        prepared.map_err(|source| AppendError::Database { len: 0, source })?;
+    }
+    Ok(())
+}
+
 /// One statement, for a batch of one tenant whose ids were all made for it.
 pub(crate) async fn insert_new(tx: &Transaction<'_>, batch: &[Stamped]) -> Result<(), AppendError> {
     let Some(first) = batch.first() else { return Ok(()) };
     let (tenant, columns) = (first.action.tenant.as_str(), Columns::of(batch.iter()));
-    let stored = query(tx, "insert", APPEND_NEW, tenant, &columns).await;
+    let stored = match columns.alike() {
+        Some(params) => query(tx, "insert", APPEND_ALIKE, tenant, &params).await,
+        None => query(tx, "insert", APPEND_NEW, tenant, &columns.params()).await,
+    };
     stored.map(drop).map_err(|source| AppendError::Database { len: batch.len(), source })
 }
 
@@ -257,9 +287,9 @@ async fn query(
     what: &'static str,
     sql: &'static str,
     tenant: &str,
-    columns: &Columns<'_>,
+    columns: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<tokio_postgres::Row>, Failure> {
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant];
-    params.extend(columns.params());
+    params.extend(columns);
     scope::query(tx, what, sql, &params).await
 }

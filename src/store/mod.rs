@@ -25,7 +25,7 @@ mod visibility;
 mod writer;
 
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
-pub(crate) use append::{insert, insert_new};
+pub(crate) use append::{insert, insert_new, prepare_new};
 pub use bell::Bell;
 pub(crate) use bell::Ear;
 pub use clock::Now;

@@ -112,6 +112,54 @@ impl<'a> Columns<'a> {
             &self.audience,
         ]
     }
+
+    /// The parameters after the tenant where only ids, times, ids and names of objects, and changes differ: these as arrays,
+    /// the others once. None where anything else differs.
+    pub(crate) fn alike(&self) -> Option<[&(dyn ToSql + Sync); 18]> {
+        let is_alike = same(&self.actor_type)
+            && same(&self.actor_id)
+            && same(&self.verb)
+            && same(&self.object_type)
+            && same(&self.target_type)
+            && same(&self.target_id)
+            && same(&self.run_id)
+            && same(&self.source)
+            && same(&self.outcome)
+            && same(&self.description)
+            && same_text(&self.data)
+            && same_text(&self.context)
+            && same(&self.audience);
+        is_alike.then_some(())?;
+        Some([
+            &self.id,
+            &self.object_id,
+            &self.occurred_at,
+            &self.changes,
+            &self.names,
+            self.actor_type.first()?,
+            self.actor_id.first()?,
+            self.verb.first()?,
+            self.object_type.first()?,
+            self.target_type.first()?,
+            self.target_id.first()?,
+            self.run_id.first()?,
+            self.source.first()?,
+            self.outcome.first()?,
+            self.description.first()?,
+            self.data.first()?,
+            self.context.first()?,
+            self.audience.first()?,
+        ])
+    }
+}
+
+fn same<T: PartialEq>(column: &[T]) -> bool {
+    column.windows(2).all(|pair| pair[0] == pair[1])
+}
+
+/// As values, numbers that differ beyond a double would be the same.
+fn same_text(column: &[Option<&Json>]) -> bool {
+    column.windows(2).all(|pair| pair[0].map(Json::get) == pair[1].map(Json::get))
 }
 
 /// An action with the id and time that it is stored under.

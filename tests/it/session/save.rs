@@ -1,12 +1,13 @@
 //! Saving: new rows, changed rows, rows that are the same.
 
 use gesta::session::{SAVE_LEN_MAX, SaveOutcome, Selection, Written};
-use gesta::{Resource, StreamQuery};
+use gesta::{Audience, Context, Json, NewAction, Outcome, Resource, StreamQuery};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::newsroom::{Article, Person};
-use super::newsroom::{article, done, in_session, line, log, newsroom, person, value};
-use crate::support::{check_log, page, public};
+use super::newsroom::{alice, article, done, in_session, line, log, newsroom, person, value};
+use crate::support::{check_log, page, public, resource};
 
 #[tokio::test]
 async fn saved_model_is_a_row_and_one_action_each_time_it_changes() {
@@ -231,7 +232,7 @@ async fn emitted_actions_stand_beside_the_captured_ones() {
     let (db, store) = newsroom().await;
     let ids = done(&store, async |session| {
         session.save(&article(7, "Storm")).await?;
-        let seen = gesta::NewAction::new("read", session.context()).object(&article(7, "Storm"));
+        let seen = NewAction::new("read", session.context()).object(&article(7, "Storm"));
         let id = session.emit(seen.clone()).await?;
         let more = session.emit_all(vec![seen.clone(), seen]).await?;
         Ok([vec![id], more].concat())
@@ -245,6 +246,64 @@ async fn emitted_actions_stand_beside_the_captured_ones() {
     let stream = page(&public(&store), StreamQuery::object(&article(7, "").resource())).await;
     let verbs: Vec<_> = stream.iter().map(|action| action.verb.as_str()).collect();
     assert_eq!(verbs, ["read", "read", "read", "create"], "by one clock");
+    check_log(&db).await;
+}
+
+/// What actions have in common is sent once: two that differ in one thing only are stored as they are.
+#[tokio::test]
+async fn actions_that_are_emitted_together_are_stored_as_each_of_them_is() {
+    let (db, store) = newsroom().await;
+    let other = Context::new(&resource("user:2").named("Alice")).request_id("r-1");
+    let seen = |verb: &str, ctx: &Context| NewAction::new(verb, ctx).object(&article(7, "Storm"));
+    let data = |text| seen("read", &alice()).data(Json::parse(text).expect("a number"));
+    let pairs = Vec::from([
+        [seen("read", &alice()), seen("write", &alice())],
+        [seen("read", &alice()), seen("read", &other)],
+        [seen("read", &alice()), seen("read", &alice().request_id("r-2"))],
+        [seen("read", &alice()), seen("read", &alice().run(Uuid::from_u128(7)))],
+        [seen("read", &alice()), seen("read", &alice()).target(&resource("room:1"))],
+        [seen("read", &alice()), seen("read", &alice()).description("at night")],
+        [seen("read", &alice()), seen("read", &alice()).outcome(Outcome::Denied)],
+        [seen("read", &alice()), seen("read", &alice()).audience(Audience::auditors())],
+        [seen("read", &alice()), seen("read", &alice()).object(&resource("user:7"))],
+        [seen("read", &alice()), NewAction::new("read", &alice())],
+        [data("9007199254740992"), data("9007199254740993")],
+        [seen("read", &alice()), seen("read", &alice()).object(&article(8, "Calm"))],
+    ]);
+    done(&store, async |session| {
+        for pair in pairs {
+            session.emit_all(pair.to_vec()).await?;
+            for action in pair {
+                session.emit(action).await?;
+            }
+        }
+        Ok(())
+    })
+    .await;
+    let rows = "SELECT (to_jsonb(a) - '{id,occurred_at,recorded_at,seq}'::text[])::text FROM gesta.action AS a ORDER BY seq";
+    let rows = db.admin().await.query(rows, &[]).await.expect("the log");
+    let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows.len(), 48);
+    for four in rows.chunks(4) {
+        assert_eq!(four[..2], four[2..]);
+        assert_ne!(four[0], four[1]);
+    }
+    check_log(&db).await;
+}
+
+/// A plan that was made for the empty table would read all of it for each model.
+#[tokio::test]
+async fn table_that_is_filled_is_not_read_over_and_over() {
+    let (db, store) = newsroom().await;
+    db.admin().await.batch_execute("VACUUM ANALYZE newsroom.article").await.expect("vacuumed");
+    let articles: Vec<_> = (1..=3_000).map(|id| article(id, "Storm")).collect();
+    let read: i64 = done(&store, async |session| {
+        session.save_all(&articles).await?;
+        let sql = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'article'";
+        Ok(session.transaction().query_one(sql, &[]).await.expect("a count").get(0))
+    })
+    .await;
+    assert!(read < 100_000, "{read} rows were read");
     check_log(&db).await;
 }
 
