@@ -36,7 +36,7 @@ pub use catalog::Catalog;
 pub use check::CatalogError;
 pub use consequence::{Consequence, Consequences, Impact};
 pub use download::{Download, Head};
-pub use effect::{Effect, Local, Operation, Order, Remote, Reporter};
+pub use effect::{Effect, Local, Operation, Order, Remote, Reporter, Sent};
 pub use input::{Input, InputFault};
 pub use label::by_count;
 pub use level::{InvalidLevel, Level};

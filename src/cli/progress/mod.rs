@@ -42,6 +42,10 @@ pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> any
                 if !started.is_new {
                     say::note("this request was sent before; here is its run");
                 }
+                if !started.run.state.is_ended() {
+                    say::note("somebody else is at work on it");
+                    return watch(engine, started.run.id, session).await;
+                }
                 return ended::tell(engine, &started.run, session).await;
             }
             signal = &mut interrupted => {
@@ -105,8 +109,12 @@ pub(super) async fn watch(engine: &Engine, id: Uuid, session: &Session) -> anyho
     }
 }
 
-/// A bar on standard error; nothing where that is no terminal.
-struct Bar(ProgressBar);
+/// A bar on standard error; where that is no terminal, a line about what the run waits for.
+struct Bar {
+    bar: ProgressBar,
+    /// What it was said to wait for.
+    waiting: Option<String>,
+}
 
 impl Bar {
     fn new() -> Self {
@@ -115,22 +123,29 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {eta} left") {
             bar.set_style(style);
         }
-        Self(bar)
+        Self { bar, waiting: None }
     }
 
     fn show(&mut self, run: &RunInfo) {
         let counts = &run.counts;
-        self.0.set_length(u64::from(counts.total));
-        self.0.set_position(u64::from(counts.settled()));
+        self.bar.set_length(u64::from(counts.total));
+        self.bar.set_position(u64::from(counts.settled()));
+        if run.waiting != self.waiting {
+            self.waiting.clone_from(&run.waiting);
+            if let Some(what) = &run.waiting {
+                let text = format!("it waits until somebody is there: {what}");
+                self.bar.suspend(|| say::note(&text));
+            }
+        }
         let told =
             [("failed", counts.failed), ("denied", counts.denied), ("skipped", counts.skipped)];
         let told = told.into_iter().filter(|(_, count)| *count > 0);
         let told: Vec<_> = told.map(|(word, count)| format!("{count} {word}")).collect();
-        let told = if told.is_empty() { run.state.as_str().to_owned() } else { told.join(", ") };
-        self.0.set_message(told);
+        let told = if told.is_empty() { ended::state(run).to_owned() } else { told.join(", ") };
+        self.bar.set_message(told);
     }
 
     fn clear(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
