@@ -98,6 +98,7 @@ CREATE TABLE gesta.run (
     ended_at        timestamptz,
     cancelled_by    text COLLATE "C",
     error           text,
+    waiting         text,
     CONSTRAINT run_pkey PRIMARY KEY (tenant, id),
     CONSTRAINT run_tenant_length CHECK (octet_length(tenant) BETWEEN 1 AND 63),
     CONSTRAINT run_object_type_shape CHECK (octet_length(object_type) BETWEEN 1 AND 63 AND strpos(object_type, ':') = 0),
@@ -109,7 +110,8 @@ CREATE TABLE gesta.run (
     CONSTRAINT run_counts_fit CHECK (least(done, skipped, denied, failed) >= 0 AND done + skipped + denied + failed <= total),
     CONSTRAINT run_ended_whole CHECK ((ended_at IS NULL) = (state IN ('queued', 'running'))),
     CONSTRAINT run_secret_gone CHECK (secret_input IS NULL OR ended_at IS NULL),
-    CONSTRAINT run_held_whole CHECK ((holder IS NULL) = (held_until IS NULL))
+    CONSTRAINT run_held_whole CHECK ((holder IS NULL) = (held_until IS NULL)),
+    CONSTRAINT run_waiting_open CHECK (waiting IS NULL OR ended_at IS NULL)
 ) WITH (fillfactor = 50);
 -- A key and a token start one run, a run is retried once: the second one of two at the same time finds the first.
 CREATE UNIQUE INDEX run_idempotency_idx ON gesta.run (tenant, actor_type, actor_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
@@ -155,6 +157,7 @@ COMMENT ON COLUMN gesta.run.started_at IS 'When somebody first took it, by the d
 COMMENT ON COLUMN gesta.run.ended_at IS 'When it ended, by the database''s clock; null before.';
 COMMENT ON COLUMN gesta.run.cancelled_by IS 'Who cancelled it, as TYPE:ID; null where nobody did.';
 COMMENT ON COLUMN gesta.run.error IS 'Why it failed or was refused as a whole, for people; no value of a row.';
+COMMENT ON COLUMN gesta.run.waiting IS 'What it waits for, for people: a worker elsewhere that is not there; null where it goes on. Changed by whoever holds it.';
 
 CREATE TABLE gesta.run_item (
     tenant     text COLLATE "C" NOT NULL,
@@ -278,7 +281,7 @@ BEGIN
     LOOP
         INSERT INTO gesta.run_archive (tenant, run, part, content)
         SELECT r.tenant, r.id, 0, jsonb_build_object(
-            'run', to_jsonb(r) - '{secret_input,holder,held_until,attempts,request_hash,token_id}'::text[],
+            'run', to_jsonb(r) - '{secret_input,holder,held_until,attempts,waiting,request_hash,token_id}'::text[],
             'messages', coalesce((
                 SELECT jsonb_agg(jsonb_build_object('number', m.number, 'level', m.level, 'content', m.content, 'told_at', m.told_at)
                     ORDER BY m.number)
@@ -345,7 +348,7 @@ GRANT UPDATE (revision) ON gesta.selection TO gesta_app;
 GRANT UPDATE (version, revision) ON gesta.selected TO gesta_app;
 GRANT SELECT, INSERT ON gesta.run TO gesta_app;
 GRANT UPDATE (state, secret_input, done, skipped, denied, failed, messages, holder, held_until, attempts, started_at, ended_at,
-              cancelled_by, error)
+              cancelled_by, error, waiting)
     ON gesta.run TO gesta_app;
 GRANT SELECT, INSERT ON gesta.run_item, gesta.run_message TO gesta_app;
 GRANT SELECT ON gesta.run_archive TO gesta_app;
@@ -354,7 +357,7 @@ GRANT SELECT ON gesta.selection, gesta.selected, gesta.run_item, gesta.run_messa
 GRANT SELECT (tenant, id, object_type, name, label, state, actor_type, actor_id, actor_name, reason, context, permission, rights,
               input, is_background, is_atomic, selection, retry_of, total, done, skipped, denied, failed, messages,
               idempotency_key, request_hash, token_id, holder, held_until, attempts, created_at, started_at, ended_at,
-              cancelled_by, error)
+              cancelled_by, error, waiting)
     ON gesta.run TO gesta_auditor;
 
 ALTER TABLE gesta.selection ENABLE ROW LEVEL SECURITY;

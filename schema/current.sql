@@ -63,7 +63,7 @@ BEGIN
     LOOP
         INSERT INTO gesta.run_archive (tenant, run, part, content)
         SELECT r.tenant, r.id, 0, jsonb_build_object(
-            'run', to_jsonb(r) - '{secret_input,holder,held_until,attempts,request_hash,token_id}'::text[],
+            'run', to_jsonb(r) - '{secret_input,holder,held_until,attempts,waiting,request_hash,token_id}'::text[],
             'messages', coalesce((
                 SELECT jsonb_agg(jsonb_build_object('number', m.number, 'level', m.level, 'content', m.content, 'told_at', m.told_at)
                     ORDER BY m.number)
@@ -1307,6 +1307,7 @@ CREATE TABLE gesta.run (
     ended_at timestamp with time zone,
     cancelled_by text COLLATE pg_catalog."C",
     error text,
+    waiting text,
     CONSTRAINT run_actor_id_length CHECK (((octet_length(actor_id) >= 1) AND (octet_length(actor_id) <= 2048))),
     CONSTRAINT run_actor_type_shape CHECK ((((octet_length(actor_type) >= 1) AND (octet_length(actor_type) <= 63)) AND (strpos(actor_type, ':'::text) = 0))),
     CONSTRAINT run_counts_fit CHECK (((LEAST(done, skipped, denied, failed) >= 0) AND ((((done + skipped) + denied) + failed) <= total))),
@@ -1317,7 +1318,8 @@ CREATE TABLE gesta.run (
     CONSTRAINT run_object_type_shape CHECK ((((octet_length(object_type) >= 1) AND (octet_length(object_type) <= 63)) AND (strpos(object_type, ':'::text) = 0))),
     CONSTRAINT run_secret_gone CHECK (((secret_input IS NULL) OR (ended_at IS NULL))),
     CONSTRAINT run_state_known CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'partial'::text, 'failed'::text, 'cancelled'::text, 'refused'::text]))),
-    CONSTRAINT run_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63)))
+    CONSTRAINT run_tenant_length CHECK (((octet_length(tenant) >= 1) AND (octet_length(tenant) <= 63))),
+    CONSTRAINT run_waiting_open CHECK (((waiting IS NULL) OR (ended_at IS NULL)))
 )
 WITH (fillfactor='50');
 
@@ -1396,6 +1398,8 @@ COMMENT ON COLUMN gesta.run.ended_at IS 'When it ended, by the database''s clock
 COMMENT ON COLUMN gesta.run.cancelled_by IS 'Who cancelled it, as TYPE:ID; null where nobody did.';
 
 COMMENT ON COLUMN gesta.run.error IS 'Why it failed or was refused as a whole, for people; no value of a row.';
+
+COMMENT ON COLUMN gesta.run.waiting IS 'What it waits for, for people: a worker elsewhere that is not there; null where it goes on. Changed by whoever holds it.';
 
 CREATE TABLE gesta.run_archive (
     tenant text NOT NULL COLLATE pg_catalog."C",
@@ -2144,6 +2148,9 @@ GRANT SELECT(cancelled_by) ON TABLE gesta.run TO gesta_auditor;
 
 GRANT UPDATE(error) ON TABLE gesta.run TO gesta_app;
 GRANT SELECT(error) ON TABLE gesta.run TO gesta_auditor;
+
+GRANT UPDATE(waiting) ON TABLE gesta.run TO gesta_app;
+GRANT SELECT(waiting) ON TABLE gesta.run TO gesta_auditor;
 
 GRANT SELECT ON TABLE gesta.run_archive TO gesta_app;
 GRANT SELECT ON TABLE gesta.run_archive TO gesta_auditor;

@@ -4,8 +4,9 @@ use anyhow::Context as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::catalog::ActionsArgs;
+use super::catalog::{ActionsArgs, Loaded, Use};
 use super::exit::Told;
+use super::nats;
 use super::session::{Database, Role, Session};
 use crate::context::Context;
 use crate::definition::{Asker, Offer, Rights};
@@ -32,15 +33,21 @@ pub(super) struct Engine {
     pub(super) runs: Runs,
     pub(super) asker: Asker,
     pub(super) database: Database,
+    _nats: Option<nats::Server>,
 }
 
 impl Engine {
+    /// For a command that works on nothing itself.
     pub(super) async fn open(session: &Session, by: &By) -> anyhow::Result<Self> {
-        let catalog = by.actions.catalog(session).await?;
+        Self::open_for(Use::Look, session, by).await
+    }
+
+    pub(super) async fn open_for(purpose: Use, session: &Session, by: &By) -> anyhow::Result<Self> {
+        let Loaded { catalog, nats } = by.actions.load(purpose, session).await?;
         let database = session.open(Role::App).await?;
         let runs = Runs::new(&database.store, catalog);
         let asker = by.asker(&database, session).await?;
-        Ok(Self { runs, asker, database })
+        Ok(Self { runs, asker, database, _nats: nats })
     }
 
     pub(super) fn tenant(&self) -> &Tenant {

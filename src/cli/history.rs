@@ -333,7 +333,7 @@ fn table(header: [&str; 3], rows: &[[Vec<Line>; 3]], out: &mut Out) -> io::Resul
             *width = (*width).max(cell.iter().map(Line::width).max().unwrap_or(0));
         }
     }
-    squeeze(&mut widths, out.width());
+    squeeze(&mut widths, None, out.width());
     std::iter::once(&head).chain(rows).try_for_each(|row| write_row(out.writer(), &widths, row))
 }
 

@@ -134,7 +134,7 @@ fn length(text: &str) -> Result<TimeDelta, String> {
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let operator = Operator::open(session).await?;
     let keys = Keys::new(&operator.store);
-    let mut out = session.out();
+    let mut out = session.out().whole("Id");
     let code = match args.command {
         Command::Create(create) => create.run(&operator, &keys, session, &mut out).await?,
         Command::Ls(list) => list.run(&operator, &keys, session, &mut out).await?,

@@ -172,11 +172,13 @@ pub(crate) fn write_row(
     Ok(())
 }
 
-/// Takes from the widest columns until all of them fit into so many columns of the terminal.
-pub(crate) fn squeeze(widths: &mut [usize], total: usize) {
+/// Takes from the widest columns until all of them fit into so many columns of the terminal; but nothing from one that is to
+/// stay whole, as ids are that somebody copies.
+pub(crate) fn squeeze(widths: &mut [usize], whole: Option<usize>, total: usize) {
     let room = total.saturating_sub(GAP * widths.len().saturating_sub(1));
     while widths.iter().sum::<usize>() > room {
-        match widths.iter_mut().max() {
+        let yielding = widths.iter_mut().enumerate().filter(|(at, _)| Some(*at) != whole);
+        match yielding.map(|(_, width)| width).max() {
             Some(widest) if *widest > NARROW => *widest -= 1,
             _ => return,
         }
@@ -224,6 +226,17 @@ mod tests {
         assert_eq!(wrapped, ["updated file:docs/", "examples/curlx.c"]);
         assert_eq!(Line::plain("日本語").wrap(4).len(), 2);
         assert_eq!(Line::plain("abc dddddd").wrap(3).len(), 3, "the blank stands outside");
+    }
+
+    #[test]
+    fn widest_columns_give_way_except_for_those_that_stay_whole() {
+        let mut widths = [36, 16, 30];
+        squeeze(&mut widths, Some(0), 60);
+        assert_eq!(widths, [36, 10, 10]);
+        squeeze(&mut widths, None, 44);
+        assert_eq!(widths, [20, 10, 10]);
+        squeeze(&mut widths, Some(0), 20);
+        assert_eq!(widths, [20, NARROW, NARROW]);
     }
 
     #[test]

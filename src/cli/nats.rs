@@ -1,6 +1,9 @@
 //! Flags of the commands that talk to NATS: where it is, how to get in, which stream.
 
-use std::path::PathBuf;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,8 +13,12 @@ use super::say;
 use super::session::Session;
 use super::when;
 use crate::config::{NatsKeys, Place, Secret};
+use crate::error::chain;
 use crate::local::Broker;
 use crate::relay::{Encoder, Ids, Mode, NatsOptions, StreamSpec, Subjects};
+
+/// The file with the URL of a private server, in the folder of the private PostgreSQL.
+const URL_FILE: &str = "nats.url";
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "NATS")]
@@ -79,7 +86,44 @@ pub(super) fn length(text: &str) -> Result<Duration, String> {
 /// Where NATS is. A private server runs at least as long as this lives.
 pub(crate) struct Server {
     pub(crate) options: NatsOptions,
-    _broker: Option<Broker>,
+    broker: Option<Broker>,
+}
+
+impl Server {
+    /// The server that keys name; beside a private database a private one, and else none.
+    pub(super) async fn open(keys: &NatsKeys, session: &Session) -> anyhow::Result<Option<Self>> {
+        let options = keys.options().map_err(|error| Told::usage(chain(&error)))?;
+        if let Some(options) = options {
+            return Ok(Some(Self { options, broker: None }));
+        }
+        let Place::Home(home) = session.place()? else { return Ok(None) };
+        let started = session.environment.start_broker(&home).await;
+        let broker = started.context("failed to run the private nats-server")?;
+        Ok(Some(Self { options: NatsOptions::parse(broker.url())?, broker: Some(broker) }))
+    }
+
+    /// Says where it is. How others reach a private one, whose password is another one at each start, stands in a file.
+    pub(super) fn tell_workers(&self, session: &Session) -> anyhow::Result<()> {
+        tell(self);
+        let (Some(broker), Place::Home(home)) = (&self.broker, session.place()?) else {
+            return Ok(());
+        };
+        let path = home.path().join(URL_FILE);
+        write_private(&path, broker.url())
+            .with_context(|| format!("failed to write {}", path.display()))?;
+        say::note(&format!("workers reach it by the URL in {}", path.display()));
+        Ok(())
+    }
+}
+
+/// Writes a file that nobody else can read, in place of the one that was there.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 impl NatsArgs {
@@ -120,16 +164,9 @@ impl NatsArgs {
 
     /// What flags and environment say; beside a private database a private server.
     pub(crate) async fn server(&self, session: &Session) -> anyhow::Result<Server> {
-        if let Some(options) = self.keys(session).options()? {
-            return Ok(Server { options, _broker: None });
-        }
-        let Place::Home(home) = session.place()? else {
-            let text = "no NATS server is named; give `--nats-url` or GESTA_NATS_URL";
-            return Err(Told::usage(text).into());
-        };
-        let started = session.environment.start_broker(&home).await;
-        let broker = started.context("failed to run the private nats-server")?;
-        Ok(Server { options: NatsOptions::parse(broker.url())?, _broker: Some(broker) })
+        let server = Server::open(&self.keys(session), session).await?;
+        let none = || Told::usage("no NATS server is named; give `--nats-url` or GESTA_NATS_URL");
+        Ok(server.ok_or_else(none)?)
     }
 
     /// The stream as it is by default, and how its messages are addressed.

@@ -61,6 +61,8 @@ pub(crate) struct Out {
     format: Format,
     medium: Medium,
     width: usize,
+    /// The header of a column that is not broken.
+    whole: Option<&'static str>,
 }
 
 impl Out {
@@ -77,7 +79,13 @@ impl Out {
         let width = columns.or(measured).map_or(WIDTH, usize::from);
         let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
         let writer = Box::new(BufWriter::new(AutoStream::new(stdout, ColorChoice::global())));
-        Self { writer, format, medium, width }
+        Self { writer, format, medium, width, whole: None }
+    }
+
+    /// The column of this header is not broken, however narrow the terminal is: it has ids, to be copied.
+    #[must_use]
+    pub(crate) fn whole(self, header: &'static str) -> Self {
+        Self { whole: Some(header), ..self }
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -187,7 +195,8 @@ impl Out {
                 *width = (*width).max(cell.iter().map(Line::width).max().unwrap_or(0));
             }
         }
-        super::layout::squeeze(&mut widths, self.width);
+        let whole = header.iter().position(|it| self.whole == Some(*it));
+        super::layout::squeeze(&mut widths, whole, self.width);
         for row in std::iter::once(&head).chain(&body) {
             write_row(&mut self.writer, &widths, row)?;
         }

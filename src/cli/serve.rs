@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::catalog::ActionsArgs;
+use super::catalog::{ActionsArgs, Loaded, Use};
 use super::exit::{Code, Told};
 use super::key::scopes;
 use super::nats::length;
@@ -19,6 +19,7 @@ use super::say;
 use super::session::{Role, Session};
 use crate::access::{Keys, ProxyTrust, Rights, Scope, Sight};
 use crate::config::{Place, ServeKeys};
+use crate::definition::Catalog;
 use crate::resource::ResourceType;
 use crate::run::{Worker, WorkerOptions};
 use crate::server::{AppState, BasePath, Origin, Settings, serve};
@@ -102,15 +103,19 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let settings = args.settings(session).await?;
+    let settings = args.settings(session)?;
     let listen = args.listen(session)?;
     let opened = tokio::select! {
-        opened = open(listen, session) => opened?,
+        opened = open(listen, &args.actions, session) => opened?,
         _ = interrupt.recv() => return Ok(Code::Interrupted),
         _ = terminate.recv() => return Ok(Code::Interrupted),
     };
     log_to_stderr();
-    let Opened { database, listener, keys } = opened;
+    let Opened { loaded, database, listener, keys } = opened;
+    let settings = Settings { catalog: loaded.catalog, ..settings };
+    if let Some(server) = &loaded.nats {
+        server.tell_workers(session)?;
+    }
     tell(&listener, &settings, &keys, session).await?;
     let state = AppState::new(database.store.clone(), keys, settings);
     let (ending, ended) = watch::channel(false);
@@ -143,17 +148,23 @@ async fn work(state: &AppState, args: &Args, mut ended: watch::Receiver<bool>) {
 
 /// The database and the port, which both must be there before anything is told.
 struct Opened {
+    loaded: Loaded,
     database: super::session::Database,
     listener: TcpListener,
     keys: Keys,
 }
 
-async fn open(listen: SocketAddr, session: &Session) -> anyhow::Result<Opened> {
+async fn open(
+    listen: SocketAddr,
+    actions: &ActionsArgs,
+    session: &Session,
+) -> anyhow::Result<Opened> {
+    let loaded = actions.load(Use::Run, session).await?;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("failed to listen on {listen}"))?;
     let database = session.open_sized(Role::App, POOL_SIZE).await?;
     let keys = Keys::new(&database.store);
-    Ok(Opened { database, listener, keys })
+    Ok(Opened { loaded, database, listener, keys })
 }
 
 /// Where it is and how to ask it. On a private database that has no key yet, the first one is made.
@@ -217,7 +228,7 @@ impl Args {
         }
     }
 
-    async fn settings(&self, session: &Session) -> anyhow::Result<Settings> {
+    fn settings(&self, session: &Session) -> anyhow::Result<Settings> {
         let ServeKeys { origin, base_path, rate, proxies, .. } = &session.environment.serve;
         let wrong =
             |name: &str, error: &dyn std::fmt::Display| Told::usage(format!("{name}: {error}"));
@@ -245,7 +256,7 @@ impl Args {
             (given, _) => given.to_vec(),
         };
         let proxy_identity = self.identity.trust(&proxies, session)?;
-        let catalog = self.actions.catalog(session).await?;
+        let catalog = Catalog::default();
         Ok(Settings { base_path, origin, requests_per_minute, proxies, proxy_identity, catalog })
     }
 }

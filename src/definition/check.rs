@@ -100,6 +100,14 @@ pub enum CatalogError {
         /// What is wrong, and what is allowed.
         problem: String,
     },
+    /// An audience that no action can have.
+    #[error("audience of {definition}: {problem}")]
+    Audience {
+        /// Whose audience.
+        definition: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// An example that does not fit its schema.
     #[error("example {number} of {definition}: {fault}")]
     Example {
@@ -169,6 +177,10 @@ pub(super) fn definition(definition: &Definition, kind: Option<&str>) -> Result<
     if let Some(problem) = definition.input.problem() {
         return Err(CatalogError::Schema { definition: called(), problem });
     }
+    definition.audience.check().map_err(|problem| CatalogError::Audience {
+        definition: called(),
+        problem: problem.to_string(),
+    })?;
     for (example, number) in definition.examples.iter().zip(1..) {
         if let Some(fault) = definition.check(example).err().into_iter().flatten().next() {
             return Err(CatalogError::Example { definition: called(), number, fault });

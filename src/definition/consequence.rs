@@ -1,6 +1,6 @@
 //! What else happens where a definition is run, for whoever has to confirm it.
 
-use super::label::by_count;
+use super::label::{by_count, grouped};
 use crate::resource::ResourceType;
 
 /// What happens to rows that were not selected.
@@ -41,6 +41,8 @@ pub struct Consequence {
     pub keys: Vec<String>,
     /// The permission that it would take and the asker does not have. It is refused then.
     pub missing: Option<String>,
+    /// Whether actions will tell of these rows: they are of a type, their table is tracked, or it has a primary key.
+    pub is_recorded: bool,
 }
 
 impl Consequence {
@@ -49,12 +51,13 @@ impl Consequence {
             Some(rows) => format!("{} of {}", by_count(rows, "1 row", "{count} rows"), self.table),
             None => format!("rows of {}, which cannot be counted,", self.table),
         };
+        let untold = if self.is_recorded { "" } else { ", of which nothing would be recorded" };
         match (self.impact, &self.missing) {
-            (Impact::Deleted, None) => format!("{rows} would be deleted too"),
+            (Impact::Deleted, None) => format!("{rows} would be deleted too{untold}"),
             (Impact::Deleted, Some(permission)) => {
                 format!("{rows} would be deleted too, which is refused: it takes `{permission}`")
             }
-            (Impact::Emptied, _) => format!("{rows} would lose their reference"),
+            (Impact::Emptied, _) => format!("{rows} would lose their reference{untold}"),
             (Impact::Forbidding, _) if self.keys.is_empty() => format!("{rows} forbid it"),
             (Impact::Forbidding, _) => format!("{rows} forbid it: {}", self.keys.join(", ")),
         }
@@ -86,6 +89,20 @@ impl Consequences {
             told.push("there may be more of that: not everything was looked at".to_owned());
         }
         told
+    }
+
+    /// What happens that no action tells of, for whoever has run it.
+    #[must_use]
+    pub fn unrecorded(&self) -> Vec<String> {
+        let untold = self.all.iter().filter(|it| !it.is_recorded);
+        let sentence = |it: &Consequence| {
+            let rows = it.rows.map_or_else(String::new, |rows| format!("{} ", grouped(rows)));
+            let table = &it.table;
+            format!(
+                "nothing is recorded of the {rows}rows of {table} that went with it; `gesta track {table}` would see to that"
+            )
+        };
+        untold.map(sentence).collect()
     }
 
     /// Why the asker may not run it on this selection: the types that would go with it, and the permissions for them.

@@ -114,7 +114,16 @@ pub trait Remote: Send + Sync + 'static {
         &'a self,
         order: &'a Order,
         reporter: &'a dyn Reporter,
-    ) -> BoxFuture<'a, Result<(), Fault>>;
+    ) -> BoxFuture<'a, Result<Sent, Fault>>;
+}
+
+/// Whether an order has come to somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It has. What is asked for in vain a few times has failed.
+    Heard,
+    /// Nobody is there to take what is pending, and why, for people. That says nothing of the objects: the run waits.
+    Unheard(String),
 }
 
 /// What a remote is asked for.

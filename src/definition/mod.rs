@@ -38,7 +38,7 @@ pub use consequence::{Consequence, Consequences, Impact};
 pub use download::{Download, Head};
 #[doc(hidden)]
 pub use effect::{Effect, Local};
-pub use effect::{Operation, Order, Remote, Reporter};
+pub use effect::{Operation, Order, Remote, Reporter, Sent};
 pub use input::{Input, InputFault};
 pub use label::by_count;
 pub use level::{InvalidLevel, Level};

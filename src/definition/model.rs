@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::download::Download;
 use super::effect::{Effect, Operation, Remote};
 use super::input::{Input, InputFault};
+use crate::action::Audience;
 
 /// Where a definition is offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +111,7 @@ pub struct Definition {
     pub(crate) effect: Effect,
     pub(crate) download: Option<Arc<dyn Download>>,
     pub(crate) needs_table: bool,
+    pub(crate) audience: Audience,
 }
 
 impl Definition {
@@ -142,6 +144,7 @@ impl Definition {
             effect,
             download: None,
             needs_table: false,
+            audience: Audience::auditors(),
         }
     }
 
@@ -204,6 +207,15 @@ impl Definition {
     #[must_use]
     pub fn on_rows(self) -> Self {
         Self { needs_table: true, ..self }
+    }
+
+    /// Who sees that it was run: that a run was started, has ended or was cancelled, with its input (secrets masked), its
+    /// reason and counts; and that an object was done, where the operation tells nothing of it. Auditors alone by default. What
+    /// was refused, denied or failed is for auditors whatever is said here; what the operation records has an audience of
+    /// its own.
+    #[must_use]
+    pub fn audience(self, audience: Audience) -> Self {
+        Self { audience, ..self }
     }
 
     /// When a run has ended, its asker may take bytes of the done objects away.

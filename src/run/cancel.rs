@@ -15,7 +15,7 @@ use crate::definition::Asker;
 const CANCEL: &str = "-- run::cancel::cancel
 UPDATE gesta.run AS r
 SET state = 'cancelled', cancelled_by = $3, ended_at = clock_timestamp(), secret_input = NULL, holder = NULL,
-    held_until = NULL
+    held_until = NULL, waiting = NULL
 WHERE r.tenant = $1 AND r.id = $2 AND r.state IN ('queued', 'running')
 RETURNING r.total, r.done, r.skipped, r.denied, r.failed";
 
@@ -41,6 +41,10 @@ impl Runs {
         };
         let about = (&run.kind, run.name.as_str());
         let told = Self::told(RUN_CANCEL, &asker.context, (id, &run.label), about)?;
+        let told = match self.catalog.known(&run.kind, &run.name) {
+            Some(definition) => told.audience(definition.audience.clone()),
+            None => told,
+        };
         self.append(&tx, vec![told.data(summary(RunState::Cancelled, &counts))]).await?;
         self.commit(tx, "cancel the run").await?;
         self.run(&asker.context.tenant, id).await

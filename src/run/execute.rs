@@ -12,7 +12,7 @@ use super::attempt::Attempt;
 use super::error::{RunError, database};
 use super::info::RunState;
 use super::job::{Job, Task, place};
-use super::runs::{PIECE_LEN_MAX, Runs, begin, query};
+use super::runs::{PIECE_LEN_MAX, Runs, begin, cut, query};
 use super::settle::Settled;
 use super::worker::Stop;
 use crate::definition::{Effect, Local};
@@ -29,30 +29,61 @@ const PIECE_SLOW: Duration = Duration::from_secs(2);
 const TRIES_MAX: u32 = 6;
 /// How often a run is taken without getting on, before it has failed: it may be what kills those who take it.
 const ATTEMPTS_MAX: u32 = 10;
-/// How long a run waits that could not be worked on.
+/// How long a run is left alone that could not be worked on.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Leaves a run to others, after a pause. An attempt that says nothing of the run is none.
 const RELEASE: &str = "-- run::execute::release
 UPDATE gesta.run AS r
-SET held_until = clock_timestamp() + $4 * interval '1 second', attempts = greatest(r.attempts - $5, 0)
+SET held_until = clock_timestamp() + $4 * interval '1 second', attempts = greatest(r.attempts + $5, 0), waiting = $6
 WHERE r.tenant = $1 AND r.id = $2 AND r.holder = $3 AND r.state = 'running'";
 
 /// Why somebody works on a run no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     /// It has ended, or is somebody else's.
     Over,
     /// The worker is to stop; objects are pending.
     Stopped,
+    /// Nobody is there who could do it.
+    Waiting {
+        /// What it waits for, for people.
+        what: String,
+        /// Whether somebody had it before, and said nothing.
+        attempted: Attempted,
+    },
 }
 
 /// Whether leaving a run says something of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attempted {
+pub(super) enum Attempted {
     Yes,
-    /// The worker ends, or knows no such definition.
+    /// The worker ends, or knows no such definition, or nobody is there who could do it.
     No,
+}
+
+/// How a run is left to others.
+struct Leave<'w> {
+    /// How long nobody else takes it.
+    pause: Duration,
+    /// What is added to its attempts. To claim it has added one; to begin it in the foreground has not.
+    attempts: i32,
+    /// What it waits for.
+    waiting: Option<&'w str>,
+}
+
+impl Leave<'_> {
+    /// By a worker, which has claimed it.
+    fn claimed(pause: Duration, attempted: Attempted) -> Self {
+        let attempts = -i32::from(attempted == Attempted::No);
+        Self { pause, attempts, waiting: None }
+    }
+
+    /// By whoever began it.
+    fn begun(pause: Duration, attempted: Attempted) -> Self {
+        let attempts = i32::from(attempted == Attempted::Yes);
+        Self { pause, attempts, waiting: None }
+    }
 }
 
 /// What came of a piece.
@@ -66,34 +97,59 @@ enum Step {
 }
 
 impl Runs {
-    /// Works on a run in the foreground. Where that fails, a worker may take it up.
-    pub(super) async fn work(&self, job: Job) -> Result<(), RunError> {
-        let (_stopping, stopped) = watch::channel(Stop::No);
-        let worked = self.work_until(job.clone(), stopped).await;
-        if worked.is_err() {
-            self.leave(&job, PAUSE, Attempted::Yes).await;
+    /// Works on a run in the foreground. Where that fails or is stopped, a worker may take it up.
+    pub(super) async fn work(
+        &self,
+        job: &Job,
+        mut stopped: watch::Receiver<Stop>,
+    ) -> Result<(), RunError> {
+        loop {
+            match self.work_until(job.clone(), stopped.clone()).await {
+                Ok(Left::Over) => return Ok(()),
+                Ok(Left::Stopped) => {
+                    self.leave(job, Leave::begun(Duration::ZERO, Attempted::No)).await;
+                    return Ok(());
+                }
+                // There may be no worker of ours that it could be left to, so it is kept.
+                Ok(Left::Waiting { what, attempted }) => {
+                    let leave = Leave::begun(self.lease, attempted);
+                    self.leave(job, Leave { waiting: Some(&what), ..leave }).await;
+                    let stop = stopped.wait_for(|stop| *stop == Stop::Yes);
+                    drop(tokio::time::timeout(PAUSE.min(self.lease / 2), stop).await);
+                }
+                Err(error) => {
+                    self.leave(job, Leave::begun(PAUSE, Attempted::Yes)).await;
+                    return Err(error);
+                }
+            }
         }
-        worked.map(drop)
     }
 
     /// Works on a run for a worker, who has nobody to tell of failures but the log.
     pub(super) async fn keep_working(&self, job: Job, stopped: watch::Receiver<Stop>) {
         match self.work_until(job.clone(), stopped).await {
             Ok(Left::Over) => {}
-            Ok(Left::Stopped) => self.leave(&job, Duration::ZERO, Attempted::No).await,
+            Ok(Left::Stopped) => {
+                self.leave(&job, Leave::claimed(Duration::ZERO, Attempted::No)).await;
+            }
+            // Its place is for others meanwhile.
+            Ok(Left::Waiting { what, attempted }) => {
+                let leave = Leave::claimed(PAUSE, attempted);
+                self.leave(&job, Leave { waiting: Some(&what), ..leave }).await;
+            }
             Err(error) => {
                 let is_unknown = matches!(error, RunError::UnknownAction { .. });
                 let attempted = if is_unknown { Attempted::No } else { Attempted::Yes };
                 let error = chain(&error);
                 tracing::warn!(run = %job.id, tenant = %job.tenant, %error, "a run could not go on");
-                self.leave(&job, PAUSE, attempted).await;
+                self.leave(&job, Leave::claimed(PAUSE, attempted)).await;
             }
         }
     }
 
     /// Leaves a run to others, or at the latest its lease does.
-    async fn leave(&self, job: &Job, pause: Duration, attempted: Attempted) {
-        if let Err(error) = self.release(job, pause, attempted).await {
+    async fn leave(&self, job: &Job, leave: Leave<'_>) {
+        if let Err(error) = self.release(job, leave).await {
             let error = chain(&error);
             tracing::warn!(run = %job.id, %error, "a run is left to others only after its lease");
         }
@@ -110,19 +166,14 @@ impl Runs {
         }
     }
 
-    async fn release(
-        &self,
-        job: &Job,
-        pause: Duration,
-        attempted: Attempted,
-    ) -> Result<(), RunError> {
+    async fn release(&self, job: &Job, leave: Leave<'_>) -> Result<(), RunError> {
         const WHAT: &str = "leave the run to others";
         let mut client = self.client().await?;
         let tx = begin(&mut client, &job.tenant).await?;
-        let pause = pause.as_secs_f64();
-        let none = i32::from(attempted == Attempted::No);
-        let params: [&(dyn ToSql + Sync); 5] =
-            [&job.tenant.as_str(), &job.id, &job.holder, &pause, &none];
+        let Leave { pause, attempts, waiting } = leave;
+        let (pause, waiting) = (pause.as_secs_f64(), waiting.map(cut));
+        let params: [&(dyn ToSql + Sync); 6] =
+            [&job.tenant.as_str(), &job.id, &job.holder, &pause, &attempts, &waiting];
         query(&tx, WHAT, RELEASE, &params).await?;
         tx.commit().await.map_err(database(WHAT))
     }

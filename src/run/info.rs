@@ -168,6 +168,8 @@ pub struct RunInfo {
     pub cancelled_by: Option<ResourceRef>,
     /// Why it failed or was refused as a whole.
     pub error: Option<String>,
+    /// What it waits for at present, for people: a worker elsewhere, that is not there.
+    pub waiting: Option<String>,
     /// The permission that allowed it, or that was missing.
     pub permission: Option<String>,
 }

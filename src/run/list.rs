@@ -23,7 +23,7 @@ macro_rules! run_columns {
     () => {
         "r.id, r.tenant, r.object_type, r.name, r.label, r.state, r.actor_type, r.actor_id, r.actor_name, r.reason, r.input,
     r.total, r.done, r.skipped, r.denied, r.failed, r.messages, r.created_at, r.started_at, r.ended_at, r.is_background,
-    r.is_atomic, r.selection, r.retry_of, r.cancelled_by, r.error, r.permission"
+    r.is_atomic, r.selection, r.retry_of, r.cancelled_by, r.error, r.waiting, r.permission"
     };
 }
 
@@ -202,6 +202,7 @@ fn read(row: &Row) -> Result<RunInfo, RunError> {
             .map(|text| text.parse().map_err(|_| strange("a resource")))
             .transpose()?,
         error: cell(row, "error")?,
+        waiting: cell(row, "waiting")?,
         permission: cell(row, "permission")?,
     })
 }

@@ -38,6 +38,7 @@
 mod archive;
 mod attempt;
 mod beat;
+mod begun;
 mod cancel;
 mod download;
 mod error;
@@ -63,6 +64,8 @@ mod version;
 mod whole;
 mod worker;
 
+#[cfg(feature = "server")]
+pub(crate) use begun::Begun;
 pub use download::{Downloaded, RUN_DOWNLOAD};
 pub use error::RunError;
 pub use info::{

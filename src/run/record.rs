@@ -50,6 +50,7 @@ pub(super) struct Key<'a> {
 }
 
 /// A run that is recorded.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Recorded {
     pub(super) run: Uuid,
     /// Who is to work on it now; nobody, where it is queued or was recorded before.
@@ -161,7 +162,8 @@ impl Runs {
         let label = label(new.offer, new.selection.total);
         let about = (new.kind, new.offer.name());
         let told = Self::told(RUN_START, &new.asker.context, (id, label), about)?.data(data);
-        self.append(tx, vec![told]).await?;
+        let audience = new.offer.definition.audience.clone();
+        self.append(tx, vec![told.audience(audience)]).await?;
         Ok(Recorded { run: id, holder, is_new: true })
     }
 

@@ -9,12 +9,12 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::error::RunError;
-use super::execute::Left;
+use super::execute::{Attempted, Left};
 use super::job::{Task, place};
 use super::runs::{PIECE_LEN_MAX, begin_by_index, cell, cut, query};
 use super::settle::Settled;
 use super::worker::Stop;
-use crate::definition::{Fate, Fault, Item, Message, Order, Remote, Reporter};
+use crate::definition::{Fate, Fault, Item, Message, Order, Remote, Reporter, Sent};
 use crate::error::chain;
 use crate::store::retry_pause;
 
@@ -74,11 +74,16 @@ impl Task<'_> {
             };
             let why = match sent {
                 Err(fault) => Some(cut(&chain(&fault))),
-                Ok(()) if reports.settled.load(Ordering::Relaxed) > 0 => {
+                Ok(Sent::Unheard(what)) => {
+                    let was_heard = in_vain > 0;
+                    let attempted = if was_heard { Attempted::Yes } else { Attempted::No };
+                    return Ok(Left::Waiting { what, attempted });
+                }
+                Ok(Sent::Heard) if reports.settled.load(Ordering::Relaxed) > 0 => {
                     in_vain = 0;
                     None
                 }
-                Ok(()) => {
+                Ok(Sent::Heard) => {
                     in_vain += 1;
                     let why =
                         || format!("it was asked for {ASKED_MAX} times, and nothing was reported");

@@ -1,10 +1,13 @@
 //! Retrying a run: what failed, and what nothing became of.
 
+use std::future::pending;
+
 use deadpool_postgres::Transaction;
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use super::begun::Begun;
 use super::error::RunError;
 use super::info::{RunInfo, RunState, SelectionInfo, Started};
 use super::open;
@@ -51,12 +54,17 @@ impl Runs {
     /// Where there is no such run, it has not ended, nothing is left of it, or its input had secrets, which are gone; where
     /// the asker may not (which is recorded); the database's.
     pub async fn retry(&self, asker: &Asker, id: Uuid) -> Result<Started, RunError> {
+        self.begin_retry(asker, id).await?.finish(pending()).await
+    }
+
+    /// The same as far as the run is recorded.
+    pub(crate) async fn begin_retry(&self, asker: &Asker, id: Uuid) -> Result<Begun, RunError> {
         let old = self.run(&asker.context.tenant, id).await?;
         let Some(offer) = self.catalog.find(asker, &old.kind, &old.name) else {
             return Err(self.refuse(asker, &old.kind, &old.name).await);
         };
         let recorded = self.record_retry(asker, &old, &offer).await?;
-        self.carry_out(&old.tenant, recorded).await
+        Ok(Begun::new(self, &old.tenant, recorded))
     }
 
     async fn record_retry(

@@ -89,7 +89,12 @@ impl Sample<'_> {
         let mut actions = self.actions(&tx, run, &shown).await?;
         tx.rollback().await.map_err(database("roll the plan back"))?;
         let planned = shown.into_iter().map(|(item, fate)| Planned {
-            actions: actions.remove(item.object.id.as_str()).unwrap_or_default(),
+            actions: match actions.remove(item.object.id.as_str()) {
+                Some(actions) => actions,
+                // Of what the operation tells nothing, the run does.
+                None if fate == Fate::Done => vec![self.action()],
+                None => Vec::new(),
+            },
             object: match item.name {
                 Some(name) => item.object.named(name),
                 None => item.object.to_named(),
@@ -97,6 +102,10 @@ impl Sample<'_> {
             fate,
         });
         Ok(Taken { counts, planned: planned.collect(), messages, consequences })
+    }
+
+    fn action(&self) -> PlannedAction {
+        PlannedAction { verb: self.definition.name.clone(), changes: None }
     }
 
     async fn actions(

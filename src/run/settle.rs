@@ -18,7 +18,7 @@ use crate::definition::{Effect, Fate, Item, Message};
 const COUNT: &str = "-- run::settle::count
 UPDATE gesta.run AS r
 SET done = r.done + $4, skipped = r.skipped + $5, denied = r.denied + $6, failed = r.failed + $7,
-    messages = r.messages + $8, attempts = 0
+    messages = r.messages + $8, attempts = 0, waiting = NULL
 WHERE r.tenant = $1 AND r.id = $2 AND r.holder = $3 AND r.state = 'running'
 RETURNING r.total, r.done, r.skipped, r.denied, r.failed, r.messages";
 
@@ -35,7 +35,8 @@ FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS m (level, content, n)";
 
 const END: &str = "-- run::settle::end
 UPDATE gesta.run AS r
-SET state = $4, error = $5, ended_at = clock_timestamp(), secret_input = NULL, holder = NULL, held_until = NULL
+SET state = $4, error = $5, ended_at = clock_timestamp(), secret_input = NULL, holder = NULL, held_until = NULL,
+    waiting = NULL
 WHERE r.tenant = $1 AND r.id = $2 AND r.holder = $3 AND r.state = 'running'
 RETURNING r.total, r.done, r.skipped, r.denied, r.failed";
 
@@ -187,7 +188,11 @@ impl Task<'_> {
             Some(name) => action.object(&item.object.clone().named(name.as_str())),
             None => action.object(&item.object),
         };
-        let action = action.outcome(outcome).source(Source::Run).audience(Audience::auditors());
+        let audience = match outcome {
+            Outcome::Ok => self.definition.audience.clone(),
+            Outcome::Failed | Outcome::Denied => Audience::auditors(),
+        };
+        let action = action.outcome(outcome).source(Source::Run).audience(audience);
         Some(match why {
             Some(why) => action.description(cut(why)),
             None => action,
@@ -230,6 +235,9 @@ impl Task<'_> {
         let told = Runs::told(RUN_END, &self.asker.context, (job.id, &self.label), about)?;
         let outcome = if state == RunState::Succeeded { Outcome::Ok } else { Outcome::Failed };
         let mut told = told.outcome(outcome).data(summary(state, &counts));
+        if state != RunState::Failed {
+            told = told.audience(self.definition.audience.clone());
+        }
         if let Some(error) = given {
             told = told.description(error);
         }

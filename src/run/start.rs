@@ -1,18 +1,20 @@
 //! Starting a run: at most once, whatever is sent twice.
 
+use std::future::pending;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::begun::Begun;
 use super::error::RunError;
 use super::info::Started;
-use super::job::Job;
 use super::open;
 use super::record::{self, Key, Recorded};
 use super::runs::{Runs, begin};
 use super::token::{Confirmation, Request};
 use super::version;
 use crate::definition::{Asker, Mode, Offer, Risk};
-use crate::resource::{ResourceType, Tenant};
+use crate::resource::ResourceType;
 
 /// Bytes of an idempotency key.
 const KEY_LEN_MAX: usize = 255;
@@ -97,6 +99,11 @@ impl Runs {
     /// expired, objects that have changed since; a key that another request has used; the database's. Only the last one may
     /// leave a run behind, which a worker takes up.
     pub async fn start(&self, asker: &Asker, order: Start) -> Result<Started, RunError> {
+        self.begin(asker, order).await?.finish(pending()).await
+    }
+
+    /// The same as far as the run is recorded.
+    pub(crate) async fn begin(&self, asker: &Asker, order: Start) -> Result<Begun, RunError> {
         let Some(offer) = self.catalog.find(asker, &order.kind, &order.name) else {
             return Err(self.refuse(asker, &order.kind, &order.name).await);
         };
@@ -107,22 +114,7 @@ impl Runs {
             return Err(RunError::Key(key.clone()));
         }
         let recorded = self.record(asker, &order, &offer).await?;
-        self.carry_out(&asker.context.tenant, recorded).await
-    }
-
-    /// Works on a run that is recorded, or leaves it to a worker, and tells how far it is then.
-    pub(super) async fn carry_out(
-        &self,
-        tenant: &Tenant,
-        recorded: Recorded,
-    ) -> Result<Started, RunError> {
-        if let Some(holder) = recorded.holder {
-            self.work(Job { tenant: tenant.clone(), id: recorded.run, holder }).await?;
-        } else {
-            self.wake.notify_one();
-        }
-        let run = self.run(tenant, recorded.run).await?;
-        Ok(Started { run, is_new: recorded.is_new })
+        Ok(Begun::new(self, &asker.context.tenant, recorded))
     }
 
     /// The run that a request has started before, by its key and fingerprint: for whoever would otherwise select objects

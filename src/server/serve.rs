@@ -18,6 +18,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::router::router;
@@ -88,7 +89,10 @@ pub async fn serve(
     }
     drop(listener);
     state.close();
-    let drained = tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await;
+    let deadline = Instant::now() + DRAIN_TIME_MAX;
+    let drained = tokio::time::timeout_at(deadline, graceful.shutdown()).await;
+    // Runs that have outlasted their requests end their present piece.
+    let _ = tokio::time::timeout_at(deadline, state.works().write()).await;
     while connections.try_join_next().is_some() {}
     let left = connections.len();
     connections.shutdown().await;

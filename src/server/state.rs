@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, RwLock, watch};
 
 use super::body::Room;
 use super::metrics::Metrics;
@@ -44,6 +44,7 @@ struct Inner {
     limits: RateLimits,
     settings: Settings,
     runs: Runs,
+    works: Arc<RwLock<()>>,
 }
 
 /// What an operator may set.
@@ -83,6 +84,7 @@ impl AppState {
             limits: RateLimits::new(settings.requests_per_minute),
             room: Room::new(),
             runs: Runs::new(&store, settings.catalog.clone()),
+            works: Arc::default(),
             roles: Roles::new(&store),
             store,
             writer,
@@ -126,6 +128,11 @@ impl AppState {
     #[must_use]
     pub fn runs(&self) -> &Runs {
         &self.0.runs
+    }
+
+    /// Read while a run is worked on that a request has begun; written by whoever waits until none is.
+    pub(super) fn works(&self) -> &Arc<RwLock<()>> {
+        &self.0.works
     }
 
     /// The actions as they are committed, for all who listen.

@@ -45,11 +45,11 @@
 //! | 40 | D | `consequences_are_counted_by_table_through_all_levels` |
 //! | 41 | D | `types_that_may_not_be_deleted_do_not_go_with_others`, `deletion_is_planned_confirmed_and_done_as_far_as_it_may_be` |
 //! | 42 | D | `what_references_forbid_fails_by_itself`, `deletion_is_planned_confirmed_and_done_as_far_as_it_may_be` |
-//! | 43 | D | `deleted_rows_are_recorded_with_what_they_were_in_one_insert`, `deletion_is_planned_confirmed_and_done_as_far_as_it_may_be` |
+//! | 43 | D | `deleted_rows_are_recorded_with_what_they_were_in_one_insert`, `rows_that_go_with_an_object_are_recorded_whatever_table_they_are_in`, `deletion_is_planned_confirmed_and_done_as_far_as_it_may_be` |
 //! | 44 | K | `deleted_rows_are_recorded_with_what_they_were_in_one_insert`, `actions_of_a_piece_are_one_insert` |
-//! | 45 | D | `triggers_of_a_tracked_table_record_the_deletion_and_nothing_else_does` |
+//! | 45 | D | `triggers_of_a_tracked_table_record_the_deletion_and_nothing_else_does`, `type_whose_model_is_to_be_asked_has_a_deletion_of_its_own` |
 //! | 46 | D | `consequences_are_counted_by_table_through_all_levels` |
-//! | 47 | N | pages: templates |
+//! | 47 | D | `plan_of_a_deletion_has_its_consequences`: what has no type is told by its table; templates are about pages |
 //! | 48 | K | `every_type_has_delete_and_export_without_a_word` |
 //! | 49 | K | `definition_is_offered_at_the_places_that_it_names` |
 //! | 50 | D | `what_is_for_single_objects_is_run_on_one` |

@@ -1,6 +1,7 @@
 //! Runs: what somebody does to many objects at once, and what becomes of each of them.
 
 mod archive;
+mod audience;
 mod cancel;
 mod chaos;
 mod claim;

@@ -11,6 +11,8 @@ mod limits;
 mod meta;
 mod openapi;
 #[cfg(feature = "cli")]
+mod private;
+#[cfg(feature = "cli")]
 mod process;
 mod read;
 pub(crate) mod rig;

@@ -49,9 +49,9 @@ fn head(plan: &PlanForm) -> String {
     }
     lines.extend(plan.consequences.items.iter().map(|it| {
         let rows = it.rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
-        format!("{}: {rows} of {} {}", it.impact, it.table, it.keys.join(", "))
-            .trim_end()
-            .to_owned()
+        let untold = if it.is_recorded { "" } else { " (nothing is recorded of them)" };
+        let line = format!("{}: {rows} of {} {}", it.impact, it.table, it.keys.join(", "));
+        line.trim_end().to_owned() + untold
     }));
     lines.extend(plan.messages.iter().map(|said| format!("{}: {}", said.level, said.text)));
     lines.join("\n")

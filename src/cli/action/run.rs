@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::input::Input;
 use super::plan;
 use super::which::Selection;
+use crate::cli::catalog::Use;
 use crate::cli::confirm::{Answer, ask, must_be_asked};
 use crate::cli::engine::{By, Engine};
 use crate::cli::exit::Code;
@@ -61,7 +62,9 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     if !args.plan && !args.yes {
         must_be_asked()?;
     }
-    let mut engine = Engine::open(session, &args.by).await?;
+    let is_left = args.who_works.wait || args.who_works.detach;
+    let purpose = if args.plan || is_left { Use::Look } else { Use::Run };
+    let mut engine = Engine::open_for(purpose, session, &args.by).await?;
     if let Some(reason) = &args.reason {
         engine.asker.context = engine.asker.context.clone().reason(reason);
     }
@@ -96,7 +99,6 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         }
         token = plan.needs_confirmation.then_some(plan.token);
     }
-    let is_left = args.who_works.wait || args.who_works.detach;
     let mode = if is_left { Mode::Background } else { Mode::Foreground };
     let start = Start::new(args.kind, &args.name, selected.id).input(input).mode(mode);
     let mut start = start.fingerprint(fingerprint);

@@ -95,5 +95,10 @@ pub(in crate::cli) fn text(run: &RunInfo) -> String {
     let told: Vec<_> =
         told.map(|(count, word)| by_count(u64::from(count), "1 ", "{count} ") + word).collect();
     let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
-    format!("{}: {told}\nrun {} {}", run.label, run.id, run.state.as_str())
+    format!("{}: {told}\nrun {} {}", run.label, run.id, state(run))
+}
+
+/// How far it is, for people.
+pub(in crate::cli) fn state(run: &RunInfo) -> &'static str {
+    if run.waiting.is_some() { "waiting" } else { run.state.as_str() }
 }

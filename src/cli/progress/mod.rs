@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::exit::Code;
 use super::say;
 use super::session::Session;
-use crate::run::{RunInfo, RunQuery, Start};
+use crate::run::{RunInfo, Start};
 
 /// How often the progress is drawn, a second.
 const DRAWS: u8 = 10;
@@ -21,19 +21,12 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs it here, and shows how far it is. An interruption cancels it: what was done stays.
 pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> anyhow::Result<Code> {
-    let query = RunQuery {
-        actor: Some(engine.asker.context.actor.resource.clone()),
-        kind: Some(start.kind.clone()),
-        name: Some(start.name.clone()),
-        limit: Some(10),
-        ..RunQuery::default()
-    };
-    let selection = start.selection;
+    let begun = engine.runs.begin(&engine.asker, start).await?;
+    let id = begun.id();
     let mut bar = Bar::new();
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut id = None;
     let ended = {
-        let mut working = std::pin::pin!(engine.runs.start(&engine.asker, start));
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut working = std::pin::pin!(begun.finish(std::future::pending()));
         loop {
             tokio::select! {
                 biased;
@@ -44,8 +37,7 @@ pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> any
                 }
                 () = sleep(LOOK) => {
                     // Where it cannot be looked at, its end will say why.
-                    if let Some(run) = find(engine, id, &query, selection).await {
-                        id = Some(run.id);
+                    if let Ok(run) = engine.runs.run(engine.tenant(), id).await {
                         bar.show(&run);
                     }
                 }
@@ -55,36 +47,19 @@ pub(super) async fn run(engine: &Engine, start: Start, session: &Session) -> any
     };
     bar.clear();
     let Some(ended) = ended else {
-        let run = find(engine, id, &query, selection).await;
-        return interrupt(engine, run.map(|run| run.id)).await;
+        engine.runs.cancel(&engine.asker, id).await?;
+        say::note(&format!("cancelled; what was done stays: gesta run show {id}"));
+        return Ok(Code::Interrupted);
     };
     let started = ended?;
     if !started.is_new {
         say::note("this request was sent before; here is its run");
     }
+    if !started.run.state.is_ended() {
+        say::note("somebody else is at work on it");
+        return watch(engine, id, session).await;
+    }
     ended::tell(engine, &started.run, session).await
-}
-
-/// The run, by its id or else by its selection, which no other one has.
-async fn find(
-    engine: &Engine,
-    id: Option<Uuid>,
-    query: &RunQuery,
-    selection: Uuid,
-) -> Option<RunInfo> {
-    if let Some(id) = id {
-        return engine.runs.run(engine.tenant(), id).await.ok();
-    }
-    let page = engine.runs.list(engine.tenant(), query).await.ok()?;
-    page.items.into_iter().find(|run| run.selection == Some(selection))
-}
-
-async fn interrupt(engine: &Engine, id: Option<Uuid>) -> anyhow::Result<Code> {
-    if let Some(id) = id {
-        engine.runs.cancel(&engine.asker, id).await?;
-        say::note(&format!("cancelled; what was done stays: gesta run show {id}"));
-    }
-    Ok(Code::Interrupted)
 }
 
 /// Shows how far a run is, wherever it is worked on, until it ends. An interruption ends the watching only.
@@ -110,8 +85,12 @@ pub(super) async fn watch(engine: &Engine, id: Uuid, session: &Session) -> anyho
     }
 }
 
-/// A bar on standard error; nothing where that is no terminal.
-struct Bar(ProgressBar);
+/// A bar on standard error; where that is no terminal, a line about what the run waits for.
+struct Bar {
+    bar: ProgressBar,
+    /// What it was said to wait for.
+    waiting: Option<String>,
+}
 
 impl Bar {
     fn new() -> Self {
@@ -120,22 +99,29 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {eta} left") {
             bar.set_style(style);
         }
-        Self(bar)
+        Self { bar, waiting: None }
     }
 
     fn show(&mut self, run: &RunInfo) {
         let counts = &run.counts;
-        self.0.set_length(u64::from(counts.total));
-        self.0.set_position(u64::from(counts.settled()));
+        self.bar.set_length(u64::from(counts.total));
+        self.bar.set_position(u64::from(counts.settled()));
+        if run.waiting != self.waiting {
+            self.waiting.clone_from(&run.waiting);
+            if let Some(what) = &run.waiting {
+                let text = format!("it waits until somebody is there: {what}");
+                self.bar.suspend(|| say::note(&text));
+            }
+        }
         let told =
             [("failed", counts.failed), ("denied", counts.denied), ("skipped", counts.skipped)];
         let told = told.into_iter().filter(|(_, count)| *count > 0);
         let told: Vec<_> = told.map(|(word, count)| format!("{count} {word}")).collect();
-        let told = if told.is_empty() { run.state.as_str().to_owned() } else { told.join(", ") };
-        self.0.set_message(told);
+        let told = if told.is_empty() { ended::state(run).to_owned() } else { told.join(", ") };
+        self.bar.set_message(told);
     }
 
     fn clear(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -1,6 +1,7 @@
 //! `gesta run cancel` and `gesta run retry`.
 
 use super::One;
+use crate::cli::catalog::Use;
 use crate::cli::engine::{By, Engine};
 use crate::cli::exit::Code;
 use crate::cli::progress::{self, ended};
@@ -35,7 +36,7 @@ pub(super) async fn cancel(args: &Cancel, session: &Session) -> anyhow::Result<C
 }
 
 pub(super) async fn retry(args: &Retry, session: &Session) -> anyhow::Result<Code> {
-    let engine = Engine::open(session, &args.by).await?;
+    let engine = Engine::open_for(Use::Run, session, &args.by).await?;
     let started = engine.runs.retry(&engine.asker, args.one.id).await?;
     if !started.is_new {
         say::note("it was retried before; here is that run");

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::cli::engine::{By, Engine, reference, run_id};
 use crate::cli::exit::Code;
+use crate::cli::output::Format;
 use crate::cli::say;
 use crate::cli::session::Session;
 use crate::cli::when::When;
@@ -74,19 +75,19 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         limit: Some(args.limit),
     };
     let page = engine.runs.list(engine.tenant(), &query).await?;
-    let mut out = session.out();
+    let mut out = session.out().whole("Run");
     let forms: Vec<_> = page.items.iter().map(RunForm::from).collect();
-    let header = ["Run", "When (UTC)", "State", "What", "By", "Done"];
-    out.list(&header, &forms, |run| {
-        vec![
-            run.id.to_string(),
-            run.created_at.get(..16).unwrap_or_default().replace('T', " "),
-            run.state.to_owned(),
-            format!("{}.{}", run.kind, run.action),
-            reference(&run.actor),
-            format!("{}/{}", run.counts.done, run.counts.total),
-        ]
-    })?;
+    if out.format() == Format::Table && !forms.is_empty() {
+        let rows: Vec<_> = forms.iter().map(row).collect();
+        out.columns(&["Run", "What and who", "State and time (UTC)"], &rows)?;
+    } else {
+        let header = ["Run", "When (UTC)", "State", "What", "By", "Done"];
+        out.list(&header, &forms, |run| {
+            let (what, who, time) = told(run);
+            let done = format!("{}/{}", run.counts.done, run.counts.total);
+            vec![run.id.to_string(), time, how(run).to_owned(), what, who, done]
+        })?;
+    }
     out.flush()?;
     if let Some(next) = page.next {
         say::aside(&format!("for older ones, give the same again with --before {next}"));
@@ -95,4 +96,28 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         say::aside("nothing found; `gesta action ls` lists what can be run");
     }
     Ok(if forms.is_empty() && args.fail_empty { Code::NotFound } else { Code::Ok })
+}
+
+/// What was run, who asked, and when.
+fn told(run: &RunForm) -> (String, String, String) {
+    (
+        format!("{}.{}", run.kind, run.action),
+        reference(&run.actor),
+        run.created_at.get(..16).unwrap_or_default().replace('T', " "),
+    )
+}
+
+fn how(run: &RunForm) -> &'static str {
+    if run.waiting.is_some() { "waiting" } else { run.state }
+}
+
+/// For a terminal of 80 columns, of which an id takes nearly half.
+fn row(run: &RunForm) -> Vec<String> {
+    let (what, who, time) = told(run);
+    let (done, total) = (run.counts.done, run.counts.total);
+    vec![
+        run.id.to_string(),
+        format!("{what} by {who}"),
+        format!("{} {done}/{total} {time}", how(run)),
+    ]
 }

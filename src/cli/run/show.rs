@@ -48,6 +48,7 @@ fn text(run: &RunInfo, messages: &[MessageInfo]) -> String {
         ("Retry of", run.retry_of.map(|id| id.to_string())),
         ("Cancelled", run.cancelled_by.as_ref().map(|who| format!("by {who}"))),
         ("Error", run.error.clone()),
+        ("Waits", run.waiting.as_ref().map(|what| format!("until somebody is there: {what}"))),
     ];
     lines.extend(
         more.into_iter().filter_map(|(name, value)| Some(format!("{name:<10} {}", value?))),

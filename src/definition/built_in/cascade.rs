@@ -4,7 +4,7 @@
 //! they are locked, each level before the next one is looked for. Whoever would add a reference to a locked row waits, so
 //! nothing goes with a deletion that was not seen here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deadpool_postgres::Transaction;
 
@@ -50,7 +50,7 @@ pub(super) enum Hold {
 }
 
 /// A row: table or partition, and place in it.
-type Place = (u32, String);
+pub(super) type Place = (u32, String);
 
 /// What was found so far.
 struct Walk<'a> {
@@ -60,16 +60,46 @@ struct Walk<'a> {
     tables: HashMap<u32, String>,
     /// Rows that are deleted, by table; those of the first level are the selected ones.
     doomed: HashMap<u32, HashSet<Place>>,
-    emptied: HashMap<u32, HashSet<Place>>,
+    /// Rows that lose a reference, by the constraint.
+    emptied: HashMap<u32, (Reference, HashSet<Place>)>,
     /// Rows that forbid it, with their keys.
     forbidding: Vec<(Reference, Place, Option<String>)>,
     /// Tables that cannot be read.
-    unread: BTreeSet<(Impact, String)>,
-    /// Names of the tables as people write them.
-    shown: HashMap<u32, String>,
+    unread: BTreeMap<(Impact, String), Reference>,
+    /// One of the references by which a table was come to.
+    children: HashMap<u32, Reference>,
     chosen: HashSet<Place>,
     rows: usize,
     is_whole: bool,
+    is_cut: bool,
+}
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) consequences: Consequences,
+    /// The rows that no trigger tells of.
+    pub(super) untold: Vec<Untold>,
+    /// Whether a limit was reached: there may be more rows.
+    pub(super) is_cut: bool,
+}
+
+/// Rows of a table without triggers of ours, which something happens to.
+pub(super) struct Untold {
+    pub(super) reference: Reference,
+    /// Deleted, or emptied of this reference.
+    pub(super) impact: Impact,
+    pub(super) places: Vec<Place>,
+}
+
+/// Where a deletion may come to, by the foreign keys that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// Nowhere, or to tables alone whose triggers tell of it.
+    Told,
+    /// To rows of other tables.
+    Untold,
+    /// To rows that the asker may not delete.
+    Forbidden,
 }
 
 /// What deleting some rows of a table takes with it.
@@ -79,7 +109,7 @@ pub(super) async fn walk(
     ids: &[&str],
     hold: Hold,
     judge: &Judge<'_>,
-) -> Result<Consequences, Fault> {
+) -> Result<Found, Fault> {
     let mut walk = Walk {
         tx,
         hold,
@@ -87,11 +117,12 @@ pub(super) async fn walk(
         doomed: HashMap::new(),
         emptied: HashMap::new(),
         forbidding: Vec::new(),
-        unread: BTreeSet::new(),
-        shown: HashMap::new(),
+        unread: BTreeMap::new(),
+        children: HashMap::new(),
         chosen: HashSet::new(),
         rows: 0,
         is_whole: true,
+        is_cut: false,
     };
     let mut level = walk.choose(relation, ids).await?;
     for depth in 0.. {
@@ -99,7 +130,7 @@ pub(super) async fn walk(
             break;
         }
         if depth == DEPTH_MAX || walk.rows >= ROWS_MAX {
-            walk.is_whole = false;
+            walk.is_cut = true;
             break;
         }
         level = walk.descend(level).await?;
@@ -107,22 +138,27 @@ pub(super) async fn walk(
     Ok(walk.told(judge))
 }
 
-/// Whether a deletion may come to rows that the asker may not delete, by the foreign keys that there are.
-pub(super) async fn may_reach_forbidden(
+/// Where deleting rows of a table may come to.
+pub(super) async fn reach(
     tx: &Transaction<'_>,
     relation: &Relation,
     judge: &Judge<'_>,
-) -> Result<bool, Fault> {
+) -> Result<Reach, Fault> {
+    let mut reach = Reach::Told;
     let (mut known, mut level) = (HashSet::from([relation.oid]), vec![relation.oid]);
     while !level.is_empty() {
         let mut found = reference::to(tx, &level).await?;
+        found.retain(|reference| matches!(reference.rule, Rule::Cascade | Rule::Empty));
+        if found.iter().any(|reference| !reference.is_tracked) {
+            reach = Reach::Untold;
+        }
         found.retain(|reference| reference.rule == Rule::Cascade && known.insert(reference.child));
         if found.iter().any(|reference| judge.missing(&reference.shown).is_some()) {
-            return Ok(true);
+            return Ok(Reach::Forbidden);
         }
         level = found.iter().map(|reference| reference.child).collect();
     }
-    Ok(false)
+    Ok(reach)
 }
 
 impl Walk<'_> {
@@ -156,10 +192,11 @@ impl Walk<'_> {
         let parents: Vec<_> = level.keys().copied().collect();
         let mut next: HashMap<u32, Vec<Place>> = HashMap::new();
         for reference in reference::to(self.tx, &parents).await? {
-            self.shown.insert(reference.child, reference.shown.clone());
+            self.children.insert(reference.child, reference.clone());
             self.tables.insert(reference.child, reference.table.clone());
             if !reference.is_readable {
-                self.unread.insert((impact(reference.rule), reference.shown));
+                let unread = (impact(reference.rule), reference.shown.clone());
+                self.unread.insert(unread, reference);
                 self.is_whole = false;
                 continue;
             }
@@ -192,7 +229,7 @@ impl Walk<'_> {
         let sql = fill(REFERRING, &slots);
         let found =
             rows(self.tx, "read what refers to them", &sql, &[&tables, &places, &limit]).await?;
-        self.is_whole &= i64::try_from(found.len()).is_ok_and(|len| len < limit);
+        self.is_cut |= i64::try_from(found.len()).map_or(true, |len| len >= limit);
         let mut fresh = Vec::new();
         for row in &found {
             let place: Place = (row.get(0), row.get(1));
@@ -203,7 +240,11 @@ impl Walk<'_> {
                     fresh.extend(is_new.then_some(place));
                     is_new
                 }
-                Rule::Empty => self.emptied.entry(reference.child).or_default().insert(place),
+                Rule::Empty => {
+                    let emptied = self.emptied.entry(reference.oid);
+                    let emptied = emptied.or_insert_with(|| (reference.clone(), HashSet::new()));
+                    emptied.1.insert(place)
+                }
                 Rule::Check | Rule::Forbid => {
                     self.forbidding.push((reference.clone(), place, row.get(2)));
                     true
@@ -214,41 +255,71 @@ impl Walk<'_> {
         Ok(fresh)
     }
 
-    fn told(mut self, judge: &Judge<'_>) -> Consequences {
-        let mut all = Vec::new();
+    fn told(mut self, judge: &Judge<'_>) -> Found {
+        let (mut all, untold) = (Vec::new(), self.untold());
         let doomed: HashSet<Place> = self.doomed.values().flatten().cloned().collect();
         for (table, places) in &self.doomed {
-            let rows = places.iter().filter(|place| !self.chosen.contains(*place)).count();
-            if let (Some(shown), 1..) = (self.shown.get(table), rows) {
-                all.push(judge.consequence(Impact::Deleted, shown, Some(rows), Vec::new()));
+            let rows = places.difference(&self.chosen).count();
+            if let (Some(reference), 1..) = (self.children.get(table), rows) {
+                all.push(judge.consequence(Impact::Deleted, reference, Some(rows), Vec::new()));
             }
         }
-        for (table, places) in &self.emptied {
-            let rows = places.difference(&doomed).count();
-            if let (Some(shown), 1..) = (self.shown.get(table), rows) {
-                all.push(judge.consequence(Impact::Emptied, shown, Some(rows), Vec::new()));
-            }
+        let mut emptied: BTreeMap<&str, (&Reference, HashSet<&Place>)> = BTreeMap::new();
+        for (reference, places) in self.emptied.values() {
+            let table =
+                emptied.entry(&reference.shown).or_insert_with(|| (reference, HashSet::new()));
+            table.1.extend(places.difference(&doomed));
+        }
+        for (reference, places) in emptied.into_values().filter(|(_, places)| !places.is_empty()) {
+            let rows = Some(places.len());
+            all.push(judge.consequence(Impact::Emptied, reference, rows, Vec::new()));
         }
         // What is deleted itself forbids nothing, except that RESTRICT does not wait for what cascades.
         self.forbidding.retain(|(reference, place, _)| match reference.rule {
             Rule::Forbid => !self.chosen.contains(place),
             _ => !doomed.contains(place),
         });
-        let mut by_table: BTreeMap<&str, BTreeMap<&Place, Option<&str>>> = BTreeMap::new();
+        let mut by_table: BTreeMap<&str, (&Reference, BTreeMap<&Place, Option<&str>>)> =
+            BTreeMap::new();
         for (reference, place, key) in &self.forbidding {
-            by_table.entry(&reference.shown).or_default().insert(place, key.as_deref());
+            let table =
+                by_table.entry(&reference.shown).or_insert_with(|| (reference, BTreeMap::new()));
+            table.1.insert(place, key.as_deref());
         }
-        for (shown, places) in by_table {
+        for (reference, places) in by_table.into_values() {
             let mut keys: Vec<_> = places.values().flatten().map(|key| (*key).to_owned()).collect();
             keys.sort_unstable();
             keys.truncate(KEYS_MAX);
-            all.push(judge.consequence(Impact::Forbidding, shown, Some(places.len()), keys));
+            all.push(judge.consequence(Impact::Forbidding, reference, Some(places.len()), keys));
         }
-        for (impact, shown) in &self.unread {
-            all.push(judge.consequence(*impact, shown, None, Vec::new()));
+        for ((impact, _), reference) in &self.unread {
+            all.push(judge.consequence(*impact, reference, None, Vec::new()));
         }
         all.sort_by(|a, b| (a.impact, &a.table).cmp(&(b.impact, &b.table)));
-        Consequences { all, is_whole: self.is_whole }
+        let consequences = Consequences { all, is_whole: self.is_whole && !self.is_cut };
+        Found { consequences, untold, is_cut: self.is_cut }
+    }
+
+    /// The rows of tables without triggers of ours. A row that is deleted by one reference does not lose another one.
+    fn untold(&self) -> Vec<Untold> {
+        let emptied = self.emptied.values().map(|(reference, places)| Untold {
+            reference: reference.clone(),
+            impact: Impact::Emptied,
+            places: places.iter().filter(|it| !self.is_doomed(it)).cloned().collect(),
+        });
+        let deleted = self.doomed.iter().filter_map(|(table, places)| {
+            let places = places.difference(&self.chosen).cloned().collect();
+            let reference = self.children.get(table)?.clone();
+            Some(Untold { reference, impact: Impact::Deleted, places })
+        });
+        let mut all: Vec<_> = emptied.chain(deleted).collect();
+        all.retain(|it| !it.reference.is_tracked && !it.places.is_empty());
+        all.sort_by(|a, b| (a.impact, &a.reference.shown).cmp(&(b.impact, &b.reference.shown)));
+        all
+    }
+
+    fn is_doomed(&self, place: &Place) -> bool {
+        self.doomed.values().any(|places| places.contains(place))
     }
 }
 
@@ -258,6 +329,11 @@ fn impact(rule: Rule) -> Impact {
         Rule::Empty => Impact::Emptied,
         Rule::Check | Rule::Forbid => Impact::Forbidding,
     }
+}
+
+/// The type of rows whose table is of no type of the catalog: its name, where it can be one and rows have a key.
+pub(super) fn kind_of(reference: &Reference) -> Option<ResourceType> {
+    reference.id.as_ref().and_then(|_| ResourceType::new(reference.shown.as_str()).ok())
 }
 
 /// Tells whose objects the rows of a table are, and whether the asker may delete them.
@@ -282,18 +358,22 @@ impl Judge<'_> {
     fn consequence(
         &self,
         impact: Impact,
-        table: &str,
+        reference: &Reference,
         rows: Option<usize>,
         keys: Vec<String>,
     ) -> Consequence {
+        let table = &reference.shown;
         let missing = if impact == Impact::Deleted { self.missing(table) } else { None };
+        let kind = self.kinds(table).next();
+        let is_known = rows.is_some() && (kind.is_some() || kind_of(reference).is_some());
         Consequence {
             impact,
-            table: table.to_owned(),
-            kind: self.kinds(table).next().cloned(),
+            table: table.clone(),
+            kind: kind.cloned(),
             rows: rows.map(|rows| u64::try_from(rows).unwrap_or(u64::MAX)),
             keys,
             missing,
+            is_recorded: reference.is_tracked || is_known || impact == Impact::Forbidding,
         }
     }
 }

@@ -4,8 +4,9 @@ use super::super::consequence::Consequences;
 use super::super::effect::Operation;
 use super::super::model::{Definition, Risk};
 use super::super::piece::{Fate, Fault, Piece};
-use super::cascade::{Hold, Judge, may_reach_forbidden, walk};
-use super::relation::{Relation, rows};
+use super::cascade::{Found, Hold, Judge, Reach, reach, walk};
+use super::relation::{Relation, VALUE, rows};
+use super::untold;
 use crate::action::{NewAction, Source};
 use crate::json::Json;
 use crate::resource::Resource as _;
@@ -26,6 +27,11 @@ struct Delete;
 ///
 /// Each deletion is an action `delete` with what the row was: of the table's triggers where it is tracked (see
 /// [`crate::track`]), else of the run, with `***` for the type's hidden columns. An object that is no longer there is skipped.
+///
+/// The same holds for rows that go with them, and rows that lose their reference by `ON DELETE SET NULL` or `SET DEFAULT` are
+/// an `update`. Rows of a table that is of no type are told to auditors alone, as `schema.table:KEY`, and of deleted ones no
+/// value: nobody has said which are secrets. Nothing is recorded of rows without a primary key, in tables that this role may
+/// not read, and behind the first 100,000 that go with a piece, unless the table is tracked; the plan and the run say so.
 #[must_use]
 pub fn delete() -> Definition {
     Definition::new("delete", "Delete this {name}", Delete)
@@ -45,14 +51,21 @@ impl Operation for Delete {
 
     async fn run(&self, piece: &mut Piece<'_, '_>, (): &()) -> Result<(), Fault> {
         let relation = Relation::of(piece).await?;
-        if !is_allowed(piece, &relation).await? {
-            return Ok(());
-        }
+        let Checked::Allowed(found) = check(piece, &relation).await? else { return Ok(()) };
+        let mut actions = match &found {
+            Some(found) => untold::actions(piece, &found.untold).await?,
+            None => Vec::new(),
+        };
         let deleted = delete_rows(piece, &relation).await?;
-        if relation.is_tracked || deleted.is_empty() {
-            return Ok(());
+        if let (Some(found), false) = (&found, deleted.is_empty()) {
+            untold::warn(piece, found);
         }
-        piece.session.emit_all(deleted).await?;
+        if !relation.is_tracked {
+            actions.extend(deleted);
+        }
+        if !actions.is_empty() {
+            piece.session.emit_all(actions).await?;
+        }
         Ok(())
     }
 
@@ -63,7 +76,8 @@ impl Operation for Delete {
     ) -> Result<Consequences, Fault> {
         let relation = Relation::of(piece).await?;
         let (ids, judge) = (piece.open_ids(), judge(piece));
-        walk(piece.session.transaction(), &relation, &ids, Hold::Loose, &judge).await
+        let found = walk(piece.session.transaction(), &relation, &ids, Hold::Loose, &judge).await?;
+        Ok(found.consequences)
     }
 }
 
@@ -71,31 +85,37 @@ fn judge<'p>(piece: &Piece<'p, '_>) -> Judge<'p> {
     Judge { catalog: piece.catalog, rights: piece.rights }
 }
 
-/// Whether all that goes with the objects may be deleted by the asker. A piece where something may not fails, so that it
-/// is divided; of a single object it is said.
-async fn is_allowed(piece: &mut Piece<'_, '_>, relation: &Relation) -> Result<bool, Fault> {
-    let refusal = {
+/// Whether a piece may be deleted.
+enum Checked {
+    /// With what goes with it, where triggers do not tell of all that may.
+    Allowed(Option<Found>),
+    /// It was said of its object that it may not.
+    Denied,
+}
+
+/// Whether all that goes with the objects may be deleted by the asker, and what it is. A piece where something may not fails,
+/// so that it is divided; of a single object it is said.
+async fn check(piece: &mut Piece<'_, '_>, relation: &Relation) -> Result<Checked, Fault> {
+    let (found, reach) = {
         let (tx, judge) = (piece.session.transaction(), judge(piece));
-        if !may_reach_forbidden(tx, relation, &judge).await? {
-            return Ok(true);
+        let reach = reach(tx, relation, &judge).await?;
+        if reach == Reach::Told {
+            return Ok(Checked::Allowed(None));
         }
-        let ids = piece.open_ids();
-        let found = walk(tx, relation, &ids, Hold::Locked, &judge).await?;
-        let unknown = "more goes with it than can be checked against your permissions";
-        found.refusal().or_else(|| (!found.is_whole).then(|| unknown.to_owned()))
+        (walk(tx, relation, &piece.open_ids(), Hold::Locked, &judge).await?, reach)
     };
-    match refusal {
-        None => Ok(true),
+    let all = &found.consequences;
+    let is_unknown = reach == Reach::Forbidden && !all.is_whole;
+    let unknown = "more goes with it than can be checked against your permissions";
+    match all.refusal().or_else(|| is_unknown.then(|| unknown.to_owned())) {
+        None => Ok(Checked::Allowed(Some(found))),
         Some(refusal) if piece.items.len() == 1 => {
             piece.settle(0, Fate::Denied(refusal));
-            Ok(false)
+            Ok(Checked::Denied)
         }
         Some(refusal) => Err(Fault::new(refusal)),
     }
 }
-
-/// What is recorded of a column: that a hidden one had a value.
-const VALUE: &str = "CASE WHEN e.key = ANY ($2::text[]) THEN '\"***\"'::json ELSE e.value END";
 
 /// Deletes the rows, and gives the actions that tell of them.
 async fn delete_rows(

@@ -4,7 +4,8 @@
 //! asked: a [`Hook`](crate::Hook) of a deleted row is not called, and triggers of the database are.
 //!
 //! ```text
-//!  delete ─► cascade.rs: what goes with it, what forbids it (plan; run, under locks) ─► delete.rs: one DELETE a piece
+//!  delete ─► cascade.rs: what goes with it, what forbids it (plan; run, under locks)
+//!              └─► untold.rs: actions of what no trigger tells of ─► delete.rs: one DELETE a piece
 //!  export ─► run: each object that is there is done ─► download: the rows of these, piece by piece
 //! ```
 
@@ -14,6 +15,7 @@ mod delete;
 mod export;
 mod reference;
 mod relation;
+mod untold;
 
 pub use cascade::{DEPTH_MAX, KEYS_MAX, ROWS_MAX};
 pub use delete::delete;

@@ -8,6 +8,9 @@ use super::relation::rows;
 
 /// Foreign keys to some tables, without those that PostgreSQL makes of them for partitions. A table counts as readable
 /// where this role sees all its rows. The operators are those of the constraint, since a search path may have others.
+///
+/// The id of a row without a type of its own is that of a tracked table: the text of its primary key, or the JSON of its columns.
+/// What is emptied are all columns of the key, or those that PostgreSQL 15 lets the constraint name; hidden ones are not told.
 const REFERENCES: &str = "-- definition::built_in::references
 SELECT f.confrelid, f.conrelid, n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), f.confdeltype::text,
     (
@@ -25,7 +28,37 @@ SELECT f.confrelid, f.conrelid, n.nspname || '.' || c.relname, format('%I.%I', n
         WHERE i.indrelid = c.oid AND i.indisprimary
     ),
     has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid),
-    has_table_privilege(c.oid, 'UPDATE')
+    has_table_privilege(c.oid, 'UPDATE'),
+    f.oid,
+    (
+        SELECT CASE count(*)
+            WHEN 1 THEN min(format('c.%I::text', a.attname))
+            ELSE format('jsonb_build_array(%s)::text', string_agg(format('c.%I', a.attname), ', ' ORDER BY k.n))
+        END
+        FROM pg_catalog.pg_constraint AS p
+        CROSS JOIN unnest(p.conkey) WITH ORDINALITY AS k (number, n)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.conrelid AND a.attnum = k.number
+        WHERE p.conrelid = c.oid AND p.contype = 'p'
+        HAVING count(*) > 0
+    ),
+    (
+        SELECT format('json_build_object(%s)', string_agg(format(
+            '%1$L, CASE WHEN %1$L = ANY ($2::text[]) THEN ''[\"***\", \"***\"]''::json ELSE json_build_array(c.%1$I, %2$s) END',
+            a.attname, CASE f.confdeltype WHEN 'd' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') ELSE 'NULL' END
+        ), ', '))
+        FROM unnest(coalesce((
+            SELECT array_agg(e.number::smallint)
+            FROM jsonb_array_elements_text(nullif(to_jsonb(f)->'confdelsetcols', 'null')) AS e (number)
+        ), f.conkey)) AS k (number)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.number
+        LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    ),
+    EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS g
+        JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
+        WHERE g.tgrelid = c.oid AND g.tgname = 'gesta_capture_delete' AND g.tgenabled <> 'D'
+            AND p.pronamespace = 'gesta'::regnamespace
+    )
 FROM pg_catalog.pg_constraint AS f
 JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -63,6 +96,14 @@ pub(super) struct Reference {
     pub(super) key: String,
     pub(super) is_readable: bool,
     pub(super) is_lockable: bool,
+    /// The constraint.
+    pub(super) oid: u32,
+    /// The id of a row `c`, where it has a primary key.
+    pub(super) id: Option<String>,
+    /// What is told of a row `c` that loses its reference, without the hidden columns `$2`.
+    pub(super) emptied: String,
+    /// Whether triggers record what becomes of its rows.
+    pub(super) is_tracked: bool,
 }
 
 /// The foreign keys to some tables.
@@ -88,5 +129,9 @@ fn reference(row: &Row) -> Reference {
         key: key.map_or_else(|| "NULL::text".to_owned(), |key| format!("concat_ws(',', {key})")),
         is_readable: row.get(7),
         is_lockable: row.get(8),
+        oid: row.get(9),
+        id: row.get(10),
+        emptied: row.get(11),
+        is_tracked: row.get(12),
     }
 }

@@ -22,6 +22,10 @@ JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 WHERE c.oid = to_regclass($1::text) AND a.attname = $2::text";
 
+/// What is recorded of a column `e` of a deleted row: of a hidden one, of `$2`, that it had a value.
+pub(super) const VALUE: &str =
+    "CASE WHEN e.key = ANY ($2::text[]) THEN '\"***\"'::json ELSE e.value END";
+
 /// A type's table, with names that go into statements as they are.
 pub(super) struct Relation {
     pub(super) oid: u32,

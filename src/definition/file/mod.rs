@@ -44,6 +44,7 @@
 //! | `places` | `list`, `object`, `both` | `list` |
 //! | `stage` | `alpha`, `beta`, `stable` | `stable` |
 //! | `undo` | the name of the action that undoes it | |
+//! | `audience` | labels of who sees that it was run, `["public"]` for everybody ([`super::Definition::audience`]) | auditors |
 //! | `sql`, `http` or `nats` | what it does: exactly one ([`Sql`], [`super::remote`]) | |
 //!
 //! | key of `http` | means | without it |
@@ -69,5 +70,5 @@ mod sql;
 mod text;
 
 pub use error::FileError;
-pub use read::{Outside, read};
+pub use read::{Nats, Outside, needs_nats, read};
 pub use sql::Sql;

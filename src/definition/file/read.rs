@@ -15,7 +15,8 @@ use super::super::spec::TypeSpec;
 use super::error::FileError;
 use super::lines::Lines;
 use super::sql::Sql;
-use super::text::{Action, Http, Nats, Text, Type, Whole};
+use super::text::{Action, Http, Text, Type, Whole, Work as Asked};
+use crate::action::Audience;
 use crate::error::{chain, quote};
 
 /// Objects in one message; 1,000 are a piece.
@@ -29,13 +30,24 @@ const SILENCE_MAX: u32 = 3_600;
 pub struct Outside<'a> {
     /// The value of an environment variable: secrets are not written into the file.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The connection to NATS, if there is one.
-    pub nats: Option<async_nats::Client>,
+    /// Where orders for workers go.
+    pub nats: Nats,
+}
+
+/// Where orders for workers go.
+#[derive(Clone)]
+pub enum Nats {
+    /// Nowhere: a file that has some is refused.
+    None,
+    /// Nowhere, since nothing is run: the definitions are looked at. A run would wait.
+    Later,
+    /// Over this connection.
+    At(async_nats::Client),
 }
 
 impl std::fmt::Debug for Outside<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outside").field("nats", &self.nats.is_some()).finish_non_exhaustive()
+        f.debug_struct("Outside").finish_non_exhaustive()
     }
 }
 
@@ -67,6 +79,13 @@ pub fn read(file: &str, text: &str, outside: &Outside<'_>) -> Result<Catalog, Fi
         };
     }
     builder.build().map_err(|error| lines.error(&place(&whole, &error), error))
+}
+
+/// Whether a file has orders for workers over NATS; not, where it cannot be read.
+#[must_use]
+pub fn needs_nats(text: &str) -> bool {
+    let whole = toml::from_str::<Whole>(text);
+    whole.is_ok_and(|whole| whole.actions.iter().any(|action| action.get_ref().nats.is_some()))
 }
 
 fn spec(lines: Lines<'_>, kind: &Text, given: &Type) -> Result<TypeSpec, FileError> {
@@ -140,6 +159,9 @@ fn described(mut made: Definition, action: &Action) -> Definition {
     if let Some(name) = &action.undo {
         made = made.undo(name.get_ref());
     }
+    if let Some(labels) = &action.audience {
+        made = made.audience(Audience::labels(labels.get_ref()));
+    }
     if action.background {
         made = made.background();
     }
@@ -167,7 +189,11 @@ fn hook(lines: Lines<'_>, http: &Http, outside: &Outside<'_>) -> Result<Hook, Fi
     Ok(hook.batch(batch).timeout(std::time::Duration::from_secs(timeout.into())))
 }
 
-fn work(lines: Lines<'_>, given: &Spanned<Nats>, outside: &Outside<'_>) -> Result<Work, FileError> {
+fn work(
+    lines: Lines<'_>,
+    given: &Spanned<Asked>,
+    outside: &Outside<'_>,
+) -> Result<Work, FileError> {
     let nats = given.get_ref();
     let batch = lines.number(nats.batch.as_ref(), "batch", (100, 1..=BATCH_MAX))?;
     let silence = lines.number(nats.silence_s.as_ref(), "silence_s", (30, 1..=SILENCE_MAX))?;
@@ -177,11 +203,14 @@ fn work(lines: Lines<'_>, given: &Spanned<Nats>, outside: &Outside<'_>) -> Resul
         let problem = format!("{} is no subject; {allowed} are allowed", quote(subject));
         return Err(lines.error(&at, problem));
     }
-    let Some(client) = &outside.nats else {
-        let problem = "`nats` needs a connection to NATS; name the server by GESTA_NATS_URL";
-        return Err(lines.error(&at, problem));
+    let work = match &outside.nats {
+        Nats::None => {
+            let problem = "`nats` needs a connection to NATS; name the server by GESTA_NATS_URL";
+            return Err(lines.error(&at, problem));
+        }
+        Nats::Later => Work::nowhere(subject),
+        Nats::At(client) => Work::new(client.clone(), subject),
     };
-    let work = Work::new(client.clone(), subject);
     Ok(work.batch(batch).silence(std::time::Duration::from_secs(silence.into())))
 }
 
@@ -236,6 +265,7 @@ fn key_of(action: &Action, error: &CatalogError) -> Option<Range<usize>> {
             labels.find(|label| label.get_ref().contains(given)).map(Spanned::span)
         }
         CatalogError::Permission { .. } => action.permissions.as_ref().map(Spanned::span),
+        CatalogError::Audience { .. } => action.audience.as_ref().map(Spanned::span),
         CatalogError::Schema { .. } => action.input.as_ref().map(Spanned::span),
         CatalogError::Example { .. } => action.examples.as_ref().map(Spanned::span),
         _ => None,

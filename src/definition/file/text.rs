@@ -68,9 +68,10 @@ pub(super) struct Action {
     #[serde(default)]
     pub(super) stage: Stage,
     pub(super) undo: Option<Text>,
+    pub(super) audience: Option<Spanned<Vec<String>>>,
     pub(super) sql: Option<Text>,
     pub(super) http: Option<Spanned<Http>>,
-    pub(super) nats: Option<Spanned<Nats>>,
+    pub(super) nats: Option<Spanned<Work>>,
 }
 
 /// `http = {…}`
@@ -88,7 +89,7 @@ pub(super) struct Http {
 /// `nats = {…}`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nats {
+pub(super) struct Work {
     pub(super) subject: Text,
     pub(super) batch: Option<Spanned<u32>>,
     pub(super) silence_s: Option<Spanned<u32>>,

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
 
-use super::super::effect::{Order, Remote, Reporter};
+use super::super::effect::{Order, Remote, Reporter, Sent};
 use super::super::piece::{Fate, Fault, Item};
 use super::address::{Reach, Resolver, is_public};
 use super::body::body;
@@ -177,7 +177,7 @@ impl Remote for Hook {
         &'a self,
         order: &'a Order,
         reporter: &'a dyn Reporter,
-    ) -> BoxFuture<'a, Result<(), Fault>> {
+    ) -> BoxFuture<'a, Result<Sent, Fault>> {
         Box::pin(async move {
             let ask = |items: &'a [Item]| -> BoxFuture<'a, _> {
                 Box::pin(async move { (items, self.ask(order, items).await) })
@@ -196,7 +196,7 @@ impl Remote for Hook {
                     }
                 }
             }
-            Ok(())
+            Ok(Sent::Heard)
         })
     }
 }

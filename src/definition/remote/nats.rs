@@ -8,20 +8,21 @@
 //!
 //! The reply subject lives as long as somebody waits for it. A worker that is silent for too long is given up, the subject
 //! with it, and what is pending goes out in another order; a worker that still reports then gets no answer, and stops.
+//! Where no worker listens at all, the server says so at once, and the run waits.
 //! A report that was answered is stored, and one that was not is not lost: its objects are asked for again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, Message as Received, StatusCode};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::super::effect::{Order, Remote, Reporter};
+use super::super::effect::{Order, Remote, Reporter, Sent};
 use super::super::level::Level;
 use super::super::piece::{Fate, Fault, Item, Message, OUTCOMES};
 use super::body::body;
@@ -34,15 +35,11 @@ const AT_ONCE: usize = 8;
 const PAYLOAD_LEN: usize = 1024 * 1024;
 /// Bytes of an order beside its objects and the input: headers and the subjects.
 const ROOM: usize = 4 * 1024;
-/// How long to wait for a worker where none listens, before whoever runs it looks whether it is still wanted.
-const WAIT_MAX: Duration = Duration::from_mins(1);
-/// The pause between two looks for a worker.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Work for workers that listen on a subject, in a queue group.
 #[derive(Clone)]
 pub struct Work {
-    client: Client,
+    client: Option<Client>,
     subject: String,
     batch: usize,
     silence: Duration,
@@ -60,7 +57,14 @@ impl Work {
     #[must_use]
     pub fn new(client: Client, subject: &str) -> Self {
         let silence = Duration::from_secs(30);
-        Self { client, subject: subject.to_owned(), batch: 100, silence }
+        Self { client: Some(client), subject: subject.to_owned(), batch: 100, silence }
+    }
+
+    /// The same for a program that gives no orders: a run waits.
+    #[must_use]
+    pub fn nowhere(subject: &str) -> Self {
+        let silence = Duration::from_secs(30);
+        Self { client: None, subject: subject.to_owned(), batch: 100, silence }
     }
 
     /// Up to so many objects in an order; 100 by default. An order is as large as the server takes messages.
@@ -76,57 +80,49 @@ impl Work {
     }
 
     /// Gives an order, and takes its reports until all objects are settled, nothing comes any more, or the run was
-    /// cancelled; says whether it goes on.
+    /// cancelled.
     async fn ask(
         &self,
+        client: &Client,
         order: &Order,
         items: &[Item],
         reporter: &dyn Reporter,
-    ) -> Result<bool, Fault> {
-        let inbox = self.client.new_inbox();
-        let subscribed = self.client.subscribe(inbox.clone()).await;
+    ) -> Result<Asked, Fault> {
+        let inbox = client.new_inbox();
+        let subscribed = client.subscribe(inbox.clone()).await;
         let mut reports =
             subscribed.map_err(|error| Fault::caused("failed to listen for reports", error))?;
         let body = Bytes::from(body(order, items));
-        let give = async || {
-            let (subject, inbox, body) = (self.subject.clone(), inbox.clone(), body.clone());
-            let given = self.client.publish_with_reply(subject, inbox, body).await;
-            given.map_err(|error| Fault::caused("failed to give the order", error))
-        };
-        let began = Instant::now();
-        give().await?;
+        let given = client.publish_with_reply(self.subject.clone(), inbox, body).await;
+        given.map_err(|error| Fault::caused("failed to give the order", error))?;
         let mine: BTreeSet<u32> = items.iter().map(|item| item.place).collect();
         let mut open = mine.clone();
         while !open.is_empty() {
             let Ok(Some(report)) = tokio::time::timeout(self.silence, reports.next()).await else {
                 tracing::info!(run = %order.run, subject = %self.subject, open = open.len(), "a worker is silent");
-                return Ok(true);
+                return Ok(Asked::Heard);
             };
             if report.status == Some(StatusCode::NO_RESPONDERS) {
-                if began.elapsed() > WAIT_MAX {
-                    return Ok(true);
-                }
-                tokio::time::sleep(PAUSE).await;
-                give().await?;
-                continue;
+                return Ok(Asked::Unheard);
             }
-            match self.take(&report, &mine, reporter).await {
+            match self.take(client, &report, &mine, reporter).await {
                 Ok(Some(settled)) => open.retain(|place| !settled.contains(place)),
-                Ok(None) => return Ok(false),
+                Ok(None) => return Ok(Asked::Cancelled),
                 // The worker gets no answer, and what is pending is asked for again.
                 Err(fault) => {
                     tracing::warn!(run = %order.run, error = %chain(&fault), "a report was not stored");
-                    return Ok(true);
+                    return Ok(Asked::Heard);
                 }
             }
         }
-        Ok(true)
+        Ok(Asked::Heard)
     }
 
     /// Stores a report and answers it; gives the places that are settled by it, or nothing where the run was cancelled.
     /// A worker whose answer was lost says the same again: what was stored stays.
     async fn take(
         &self,
+        client: &Client,
         report: &Received,
         mine: &BTreeSet<u32>,
         reporter: &dyn Reporter,
@@ -141,18 +137,18 @@ impl Work {
         };
         if let Some(reply) = report.reply.clone() {
             let answer = Bytes::from(answer.to_string());
-            let sent = self.client.publish(reply, answer).await;
+            let sent = client.publish(reply, answer).await;
             sent.map_err(|error| Fault::caused("failed to answer a report", error))?;
             // The last one too, before a command ends with its run.
-            let flushed = self.client.flush().await;
+            let flushed = client.flush().await;
             flushed.map_err(|error| Fault::caused("failed to answer a report", error))?;
         }
         Ok(settled)
     }
 
     /// Parts of an order that the server takes as messages, or nothing where one object is too much already.
-    fn parts<'o>(&self, order: &'o Order) -> Option<Vec<&'o [Item]>> {
-        let most = match self.client.server_info().max_payload {
+    fn parts<'o>(&self, client: &Client, order: &'o Order) -> Option<Vec<&'o [Item]>> {
+        let most = match client.server_info().max_payload {
             0 => PAYLOAD_LEN,
             most => most,
         };
@@ -179,19 +175,46 @@ impl Remote for Work {
         &'a self,
         order: &'a Order,
         reporter: &'a dyn Reporter,
-    ) -> BoxFuture<'a, Result<(), Fault>> {
+    ) -> BoxFuture<'a, Result<Sent, Fault>> {
         Box::pin(async move {
-            let parts = self.parts(order).ok_or_else(|| {
+            let connected = self.client.as_ref();
+            let connected = connected.filter(|it| it.connection_state() == State::Connected);
+            let Some(client) = connected else {
+                return Ok(Sent::Unheard("there is no connection to NATS".to_owned()));
+            };
+            let parts = self.parts(client, order).ok_or_else(|| {
                 Fault::new("the order of one object is larger than NATS takes messages")
             })?;
-            let ask = |items| -> BoxFuture<'a, _> { Box::pin(self.ask(order, items, reporter)) };
+            let ask =
+                |items| -> BoxFuture<'a, _> { Box::pin(self.ask(client, order, items, reporter)) };
             let asked: Vec<_> = parts.into_iter().map(ask).collect();
             let mut ended = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
-            // A cancelled run ends all its orders: their reply subjects go with them.
-            while ended.try_next().await?.is_some_and(|goes_on| goes_on) {}
-            Ok(())
+            let mut sent = Sent::Heard;
+            while let Some(asked) = ended.try_next().await? {
+                match asked {
+                    Asked::Heard => {}
+                    // Others may be at work on their part of it.
+                    Asked::Unheard => {
+                        sent = Sent::Unheard(format!("no worker listens on {}", self.subject));
+                    }
+                    // All its orders end: their reply subjects go with them.
+                    Asked::Cancelled => break,
+                }
+            }
+            Ok(sent)
         })
     }
+}
+
+/// What came of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Somebody has it, or had it.
+    Heard,
+    /// No worker listens.
+    Unheard,
+    /// The run was cancelled.
+    Cancelled,
 }
 
 impl std::fmt::Debug for Work {

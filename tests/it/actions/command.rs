@@ -17,6 +17,9 @@ async fn file_is_listed_run_and_refused_at_its_line() {
     let names: Vec<_> = listed.iter().map(|it| it["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["delete", "export", "publish", "unpublish"]);
     let by_env = Gesta::on(&desk.db).env("GESTA_NATS_URL", nats.url()).env("GESTA_ACTIONS", &path);
+    let plan = ["action", "run", "article", "publish", "--ids", "1", "--plan", "-o", "table"];
+    let plan = by_env.ok(&plan);
+    assert!(plan.lines().any(|line| line.trim_end().ends_with("done      publish")), "{plan}");
     let run =
         ["action", "run", "article", "publish", "--ids", "1,3", "--reason", "spring", "--yes"];
     let run: Value = serde_json::from_str(&by_env.ok(&run)).expect("JSON");
@@ -24,6 +27,9 @@ async fn file_is_listed_run_and_refused_at_its_line() {
     let rows = "SELECT concat_ws(' ', id, state) FROM newsroom.article ORDER BY id";
     assert_eq!(desk.texts(rows).await, ["1 published", "2 draft", "3 published"]);
 
+    let id = run["id"].as_str().expect("an id");
+    let table = by_env.ok(&["run", "ls", "-o", "table"]);
+    assert!(table.contains(id), "an id is in one piece: {table}");
     let export = ["action", "run", "article", "export", "--ids", "1,3", "--reason", "x", "--yes"];
     let run: Value = serde_json::from_str(&by_env.ok(&export)).expect("JSON");
     let file = by_env.ok(&["run", "download", run["id"].as_str().expect("an id")]);

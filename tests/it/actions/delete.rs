@@ -47,7 +47,12 @@ async fn deleted_rows_are_recorded_with_what_they_were_in_one_insert() {
     assert_eq!(told.expect("deleted").0, [Fate::Done, Fate::Done, skipped()]);
     let mut log = desk.log("delete").await;
     log.sort();
-    assert_eq!(log.len(), 2);
+    let objects = |log: &[String]| -> Vec<String> {
+        log.iter().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect()
+    };
+    assert_eq!(objects(&log), ["article:1", "article:3", "comment:1", "comment:2", "comment:3"]);
+    let wanted = r#"run comment:2 {"id": [2, null], "body": ["no, second", null], "answers": [1, null], "article": [1, null]}"#;
+    assert_eq!(log[3], wanted);
     let wanted = r#"run article:1 the article 1 {"id": [1, null], "state": ["draft", null], "title": ["Article 1", null], "section": [1, null]}"#;
     assert_eq!(log[0], wanted);
     assert_eq!(desk.texts("SELECT count(*)::text FROM public.inserts").await, ["1"]);
@@ -55,8 +60,185 @@ async fn deleted_rows_are_recorded_with_what_they_were_in_one_insert() {
     assert_eq!(desk.texts("SELECT count(*)::text FROM newsroom.comment").await, ["0"]);
     let again = desk.piece(DELETE, &["3", "1"], serde_json::json!({}), &alice).await;
     assert_eq!(again.expect("nothing to do").0, [skipped(), skipped()]);
-    assert_eq!(desk.log("delete").await.len(), 2);
+    assert_eq!(desk.log("delete").await.len(), 5);
     check_log(&desk.db).await;
+}
+
+/// Case 43: what goes with it is recorded as well, and what loses its reference: as objects where it is of a type, and else by
+/// its table and key, without a value, for auditors. What a trigger records is not recorded twice.
+#[tokio::test]
+async fn rows_that_go_with_an_object_are_recorded_whatever_table_they_are_in() {
+    let desk = Desk::new().await;
+    desk.sql(
+        "CREATE TABLE newsroom.\"Pin\" (id integer, list text, secret text, article bigint REFERENCES newsroom.article ON DELETE CASCADE,
+             PRIMARY KEY (id, list));
+         CREATE TABLE newsroom.draft (id integer PRIMARY KEY, word text, section bigint DEFAULT 2
+             REFERENCES newsroom.section ON DELETE SET DEFAULT);
+         CREATE TABLE newsroom.tag (article bigint REFERENCES newsroom.article ON DELETE CASCADE);
+         CREATE TABLE newsroom.seen (id integer PRIMARY KEY, article bigint REFERENCES newsroom.article ON DELETE CASCADE);
+         GRANT ALL ON newsroom.\"Pin\", newsroom.draft, newsroom.tag, newsroom.seen TO gesta_app;
+         INSERT INTO newsroom.section VALUES (2, 'Land');
+         INSERT INTO newsroom.\"Pin\" VALUES (7, 'a', 'hush', 1), (7, 'b', 'hush', 1), (8, 'a', 'hush', 2);
+         INSERT INTO newsroom.draft VALUES (1, 'hush', 1);
+         INSERT INTO newsroom.tag VALUES (1), (1); INSERT INTO newsroom.seen VALUES (5, 1)",
+    )
+    .await;
+    track(&desk, "newsroom.seen", "seen").await;
+    let all = asker(&["*"]);
+    let found = desk.consequences("article", &["1"], &all).await;
+    let recorded: Vec<_> = found.all.iter().map(|it| (it.table.as_str(), it.is_recorded)).collect();
+    let wanted = [
+        ("newsroom.Pin", true),
+        ("newsroom.comment", true),
+        ("newsroom.seen", true),
+        ("newsroom.tag", false),
+    ];
+    assert_eq!(recorded, wanted);
+    let untold = "2 rows of newsroom.tag would be deleted too, of which nothing would be recorded";
+    assert!(found.sentences().iter().any(|it| it == untold), "{:?}", found.sentences());
+    let told = desk.piece(DELETE, &["1"], serde_json::json!({}), &all).await.expect("deleted");
+    assert_eq!(told.0, [Fate::Done]);
+    let said = "nothing is recorded of the 2 rows of newsroom.tag that went with it; `gesta track newsroom.tag` would see to that";
+    assert_eq!(told.1.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), [said]);
+    let sql = "SELECT concat_ws(' ', source, object_type, object_id, audience::text, changes IS NULL) FROM gesta.action
+        WHERE verb = 'delete' AND object_type <> 'comment' ORDER BY 1";
+    let wanted = [
+        "run article 1 {public} f",
+        "run newsroom.Pin [7, \"a\"] {} t",
+        "run newsroom.Pin [7, \"b\"] {} t",
+        "trigger seen 5 {public} f",
+    ];
+    assert_eq!(desk.texts(sql).await, wanted);
+    assert_eq!(desk.log("delete").await.len(), 4 + 3);
+
+    let told = desk.piece(("section", "delete"), &["1"], serde_json::json!({}), &all).await;
+    assert_eq!(told.expect("deleted"), (vec![Fate::Done], Vec::new()));
+    let mut log = desk.log("update").await;
+    log.sort();
+    let wanted = [
+        r#"run article:2 {"section": [1, null]}"#,
+        r#"run article:3 {"section": [1, null]}"#,
+        r#"run newsroom.draft:1 {"section": [1, 2]}"#,
+    ];
+    assert_eq!(log, wanted);
+    let rows = "SELECT concat_ws(' ', 'article', id, section) FROM newsroom.article
+        UNION ALL SELECT concat_ws(' ', 'draft', id, section) FROM newsroom.draft ORDER BY 1";
+    assert_eq!(desk.texts(rows).await, ["article 2", "article 3", "draft 1 2"]);
+    check_log(&desk.db).await;
+}
+
+/// Rows may refer to each other in a circle, and secrets stay secrets wherever they go.
+#[tokio::test]
+async fn circles_are_recorded_once_and_hidden_columns_stay_hidden() {
+    let comment = TypeSpec::new("comment", "comment", "comments").table("newsroom.comment", "id");
+    let article = TypeSpec::new("article", "article", "articles").table("newsroom.article", "id");
+    let builder = gesta::definition::Catalog::builder()
+        .resource(comment.hidden(&["body"]).name_column("id"))
+        .resource(article.hidden(&["section"]))
+        .resource(TypeSpec::new("section", "section", "sections").table("newsroom.section", "id"))
+        .site(built_in::delete());
+    let desk = Desk::with(builder.build().expect("a catalog")).await;
+    desk.sql("UPDATE newsroom.comment SET answers = 3 WHERE id = 1").await;
+    let all = asker(&["*"]);
+    assert_eq!(desk.fates(("comment", "delete"), &["2"], &all).await[0].1, Fate::Done);
+    let log = desk.log("delete").await;
+    assert_eq!(log.len(), 3, "{log:?}");
+    assert!(log.iter().all(|line| line.contains(r#""body": ["***", null]"#)), "{log:?}");
+    assert!(log.iter().any(|line| line.starts_with("run comment:1 1 {")), "{log:?}");
+    assert_eq!(desk.fates(("section", "delete"), &["1"], &all).await[0].1, Fate::Done);
+    let log = desk.log("update").await;
+    assert!(log.iter().all(|line| line.ends_with(r#"{"section": ["***", "***"]}"#)), "{log:?}");
+    check_log(&desk.db).await;
+}
+
+/// What a deletion that fails would have taken with it is not recorded.
+#[tokio::test]
+async fn nothing_is_recorded_of_what_did_not_go() {
+    let desk = Desk::new().await;
+    desk.sql("INSERT INTO newsroom.comment VALUES (9, 2, NULL, 'x')").await;
+    let fates = desk.fates(DELETE, &["2"], &asker(&["*"])).await;
+    assert!(matches!(fates[0].1, Fate::Failed(_)), "{fates:?}");
+    assert_eq!(desk.log("delete").await, [""; 0]);
+}
+
+/// Case 45: no code of a model is asked, the database's triggers are; a type whose model is to be asked has a `delete` of its
+/// own, in the place of the one that is built in.
+#[tokio::test]
+async fn type_whose_model_is_to_be_asked_has_a_deletion_of_its_own() {
+    let section = || TypeSpec::model::<Section>("section", "section", "sections");
+    let built_in =
+        gesta::definition::Catalog::builder().resource(section()).site(built_in::delete());
+    let own = gesta::definition::Definition::new("delete", "Close this {name}", Close);
+    let own = gesta::definition::Catalog::builder()
+        .resource(section())
+        .site(built_in::delete())
+        .on("section", own.permissions(&["section.delete"]));
+    for (catalog, wanted) in [(built_in, ["delete", "erased"]), (own, ["close", "erased"])] {
+        let desk = Desk::with(catalog.build().expect("a catalog")).await;
+        desk.sql(
+            "CREATE TABLE public.erased (id bigint);
+             CREATE FUNCTION public.erase() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+                 $$ BEGIN INSERT INTO public.erased VALUES (OLD.id); RETURN OLD; END $$;
+             CREATE TRIGGER erasing BEFORE DELETE ON newsroom.section FOR EACH ROW EXECUTE FUNCTION public.erase()",
+        )
+        .await;
+        let fates = desk.fates(("section", "delete"), &["1"], &asker(&["section.delete"])).await;
+        assert_eq!(fates[0].1, Fate::Done);
+        let sql = "SELECT verb FROM gesta.action WHERE object_type = 'section'
+            UNION ALL SELECT 'erased' FROM public.erased";
+        assert_eq!(desk.texts(sql).await, wanted);
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Section {
+    id: i64,
+    name: String,
+}
+
+impl gesta::Resource for Section {
+    fn resource(&self) -> gesta::ResourceRef {
+        crate::support::resource(&format!("section:{}", self.id))
+    }
+}
+
+impl gesta::Model for Section {
+    const TABLE: &'static str = "newsroom.section";
+    const KEY: &'static str = "id";
+}
+
+impl gesta::Hook for Section {
+    fn on_save(change: gesta::Change<'_, Self>, emit: &mut gesta::Emitter<'_>) {
+        if let gesta::Change::Deleted(section) = change {
+            emit.action("close", section);
+        }
+    }
+}
+
+struct Close;
+
+impl gesta::definition::Operation for Close {
+    type Input = ();
+
+    async fn run(
+        &self,
+        piece: &mut gesta::definition::Piece<'_, '_>,
+        (): &(),
+    ) -> Result<(), gesta::definition::Fault> {
+        let ids: Vec<_> = piece.open_ids().into_iter().map(str::to_owned).collect();
+        piece.session().delete::<Section>(gesta::session::Selection::ids(ids)).await?;
+        Ok(())
+    }
+}
+
+async fn track(desk: &Desk, table: &str, kind: &str) {
+    let store = desk.db.unbound_store().await;
+    let mut client = store.client().await.expect("a connection");
+    let tx = client.transaction().await.expect("a transaction");
+    let tracking = Tracking::new(table, kind.parse().expect("a type"), ["id"]);
+    let ctx = Context::system("operator").expect("a name");
+    store.track(&tx, &ctx, &tracking).await.expect("tracked");
+    tx.commit().await.expect("committed");
 }
 
 /// Secrets are neither recorded nor exported.
@@ -75,13 +257,7 @@ async fn hidden_columns_are_told_to_nobody() {
 #[tokio::test]
 async fn triggers_of_a_tracked_table_record_the_deletion_and_nothing_else_does() {
     let desk = Desk::new().await;
-    let store = desk.db.unbound_store().await;
-    let mut client = store.client().await.expect("a connection");
-    let tx = client.transaction().await.expect("a transaction");
-    let tracking = Tracking::new("newsroom.article", "article".parse().expect("a type"), ["id"]);
-    let ctx = Context::system("operator").expect("a name");
-    store.track(&tx, &ctx, &tracking).await.expect("tracked");
-    tx.commit().await.expect("committed");
+    track(&desk, "newsroom.article", "article").await;
     let told = desk.fates(DELETE, &["3"], &asker(&["article.delete", "comment.delete"])).await;
     assert_eq!(told, [("3".to_owned(), Fate::Done)]);
     let log = desk.log("delete").await;

@@ -131,6 +131,21 @@ async fn order_waits_for_a_worker_to_come() {
     assert_eq!(reports.fates().len(), 3);
 }
 
+/// That nobody listens is said at once, and of nobody's objects.
+#[tokio::test]
+async fn order_that_nobody_hears_says_so() {
+    use gesta::definition::{Remote as _, Sent};
+    let mut hand = Hand::new().await;
+    hand.orders.unsubscribe().await.expect("gone");
+    hand.nats.client.flush().await.expect("flushed");
+    let reports = Reports::default();
+    let sent = hand.work().send(&sources(), &reports).await.expect("no fault");
+    assert_eq!(sent, Sent::Unheard(format!("no worker listens on {}", hand.subject)));
+    let sent = Work::nowhere("work").send(&sources(), &reports).await.expect("no fault");
+    assert_eq!(sent, Sent::Unheard("there is no connection to NATS".to_owned()));
+    assert_eq!(reports.fates(), []);
+}
+
 /// Sends once, as the engine does between two looks at what is pending.
 trait SendOnce {
     async fn send_once(&self, order: &Order, reports: &Reports);

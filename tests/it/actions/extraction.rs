@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use gesta::definition::file::{Outside, read};
+use gesta::definition::file::{Nats, Outside, read};
 use gesta::run::{
     Filter, ItemOutcome, ItemQuery, RunState, Runs, Start, Which, Worker, WorkerOptions,
 };
@@ -89,6 +89,20 @@ fn extracted(line: &str) -> (String, String) {
     (source.to_owned(), rest.rsplit(' ').next().expect(line).to_owned())
 }
 
+/// What a run waits for, as soon as it does.
+async fn waiting(runs: &Runs, run: uuid::Uuid) -> String {
+    let waiting = async {
+        loop {
+            let run = runs.run(&Tenant::default(), run).await.expect("the run");
+            if let Some(what) = run.waiting {
+                break what;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(WAIT_MAX, waiting).await.expect("it waits")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn run_now_is_completed_although_its_worker_is_killed() {
     let Some(packages) = packages() else { return };
@@ -96,7 +110,7 @@ async fn run_now_is_completed_although_its_worker_is_killed() {
     let subject = format!("{}.extraction", nats.subjects().prefix().as_str());
     let text = std::fs::read_to_string(example("actions/actions.toml")).expect("the sample");
     let text = text.replace("work.extraction", &subject).replace("silence_s = 5", "silence_s = 2");
-    let outside = Outside { variable: &|_| None, nats: Some(nats.client.clone()) };
+    let outside = Outside { variable: &|_| None, nats: Nats::At(nats.client.clone()) };
     let desk = Desk::with(read("actions.toml", &text, &outside).expect("a catalog")).await;
     desk.sql("INSERT INTO extraction.source VALUES ('lake/broken', 'Lake', 's3://lake')").await;
     let runs = Runs::new(&desk.store, desk.catalog.clone());
@@ -110,12 +124,13 @@ async fn run_now_is_completed_although_its_worker_is_killed() {
     let order = Start::new(kind, "run_now", selection).input(json!({ "since": "2026-01-31" }));
     let run = runs.start(&alice, order).await.expect("started").run;
     assert!(run.is_background && !run.state.is_ended());
+    let tenant = Tenant::default();
+    assert_eq!(waiting(&runs, run.id).await, format!("no worker listens on {subject}"));
 
     let first = Python::start(&packages, &nats, &subject);
     assert_eq!(first.line(), "ready");
     let mut work: Vec<_> = (0..10).map(|_| extracted(&first.line())).collect();
     work.extend(first.kill().iter().map(|line| extracted(line)));
-    let tenant = Tenant::default();
     let counts = runs.run(&tenant, run.id).await.expect("the run").counts;
     assert!(counts.settled() > 0 && counts.pending() > 0, "{counts:?}");
 

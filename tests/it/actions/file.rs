@@ -1,6 +1,6 @@
 //! Definitions from a file: what can be written there, and what is refused at its line.
 
-use gesta::definition::file::{FileError, Outside, read};
+use gesta::definition::file::{FileError, Nats, Outside, read};
 use gesta::definition::{Asker, Catalog, Place, Rights};
 use gesta::{Context, ResourceType};
 
@@ -23,7 +23,7 @@ fn tried(text: &str) -> Result<Catalog, FileError> {
         "SHORT" => Some("whsec_MfKQ".to_owned()),
         _ => None,
     };
-    read("a.toml", text, &Outside { variable: &variable, nats: None })
+    read("a.toml", text, &Outside { variable: &variable, nats: Nats::None })
 }
 
 fn refused(text: &str) -> String {
@@ -148,6 +148,10 @@ fn wrong_line_of_an_action_is_refused_with_what_is_there_and_what_is_allowed() {
             "a.toml:10: label of `go` of `article`: {where} is no placeholder",
         ),
         (sql("undo = \"come\"\n"), "a.toml:10: `undo` of `go`"),
+        (
+            sql("audience = [\"public\", \"\\u0000\"]\n"),
+            "a.toml:10: audience of `go` of `article`: `audience`",
+        ),
         (sql("").replace("\"go\"", "\"g o\""), "a.toml:8: `g o` is no name of a definition"),
         (sql("[actions.input]\ntype = \"thing\"\n"), "a.toml:10: input of `go` of `article`"),
         (sql("examples = [{ a = 1 }]\n"), "a.toml:10: example 1 of `go` of `article`"),
@@ -222,7 +226,7 @@ async fn sample_file_is_a_catalog() {
     let without = tried(&text).expect_err("it needs NATS").to_string();
     assert!(without.contains("GESTA_NATS_URL"), "{without}");
     let nats = crate::support::nats().await;
-    let outside = Outside { variable: &|_| None, nats: Some(nats.client.clone()) };
+    let outside = Outside { variable: &|_| None, nats: Nats::At(nats.client.clone()) };
     let catalog = read("actions.toml", &text, &outside).expect("a catalog");
     let articles = offered(&catalog, "article", Rights::all());
     let wanted = [

@@ -16,7 +16,7 @@ async fn room() -> Newsroom {
     room
 }
 
-/// B39, B41, B42.
+/// Case 47, and B39, B41, B42: rows of what is no type are told by their table.
 #[tokio::test]
 async fn plan_of_a_deletion_has_its_consequences() {
     let room = room().await;
@@ -25,9 +25,9 @@ async fn plan_of_a_deletion_has_its_consequences() {
     assert_eq!(plan.code(), 200, "{plan:?}");
     let wanted = json!({ "is_whole": true, "items": [
         { "impact": "deleted", "table": "newsroom.comment", "type": "comment", "rows": 3, "keys": [],
-          "missing": "comment.delete" },
+          "missing": "comment.delete", "is_recorded": true },
         { "impact": "forbidding", "table": "newsroom.newsletter", "type": null, "rows": 2, "keys": ["70", "71"],
-          "missing": null },
+          "missing": null, "is_recorded": true },
     ] });
     assert_eq!(plan.json()["consequences"], wanted);
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use futures_util::future::BoxFuture;
 use gesta::definition::{
     Asker, Catalog, Consequences, Effect, Fate, Fault, Item, Message, Order, Piece, Remote,
-    Reporter, Rights, TypeSpec, built_in,
+    Reporter, Rights, Sent, TypeSpec, built_in,
 };
 use gesta::{Context, ResourceType, Session, Store};
 use serde_json::Value;
@@ -205,7 +205,9 @@ impl Reports {
             if order.items.is_empty() {
                 return;
             }
-            remote.send(&order, self).await.expect("sent");
+            if let Sent::Unheard(_) = remote.send(&order, self).await.expect("sent") {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
         }
     }
 }

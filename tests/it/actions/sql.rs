@@ -1,6 +1,6 @@
 //! Statements of a file: the sample's newsroom, and what a statement may return.
 
-use gesta::definition::file::{Outside, Sql, read};
+use gesta::definition::file::{Nats, Outside, Sql, read};
 use gesta::definition::{Catalog, Definition, Fate, TypeSpec};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::support::{check_log, nats};
 /// The catalog of the sample file.
 pub(super) async fn sample() -> Catalog {
     let text = std::fs::read_to_string(example("actions/actions.toml")).expect("the sample");
-    let outside = Outside { variable: &|_| None, nats: Some(nats().await.client.clone()) };
+    let outside = Outside { variable: &|_| None, nats: Nats::At(nats().await.client.clone()) };
     read("actions.toml", &text, &outside).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -134,8 +134,8 @@ fn schema_that_is_none_is_refused() {
             &'a self,
             _: &'a gesta::definition::Order,
             _: &'a dyn gesta::definition::Reporter,
-        ) -> futures_util::future::BoxFuture<'a, Result<(), Fault>> {
-            Box::pin(async { Ok(()) })
+        ) -> futures_util::future::BoxFuture<'a, Result<gesta::definition::Sent, Fault>> {
+            Box::pin(async { Ok(gesta::definition::Sent::Heard) })
         }
     }
     let error = |schema: Value| {

@@ -1,11 +1,15 @@
 //! What is done elsewhere: asked at least once, stored report by report, and told once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use gesta::definition::{Definition, Fate, Fault, Input, Level, Message, Order, Remote, Reporter};
+use gesta::definition::{
+    Definition, Fate, Fault, Input, Level, Message, Mode, Order, Remote, Reporter, Sent,
+};
 use gesta::run::ItemOutcome::{Denied, Done, Failed, Skipped};
-use gesta::run::{RunInfo, RunQuery, RunState, Start};
+use gesta::run::{RunInfo, RunQuery, RunState, Start, Worker, WorkerOptions};
 use gesta::{Outcome, ResourceType};
 use serde_json::json;
 
@@ -18,6 +22,8 @@ enum Answer {
     Report(Vec<(u32, Fate)>),
     Tell(Level, &'static str),
     Break(&'static str),
+    /// Nobody is there.
+    Nobody(&'static str),
     /// Never comes back.
     Hang,
     /// Cancels the run meanwhile, as somebody else would.
@@ -36,7 +42,7 @@ impl Remote for Elsewhere {
         &'a self,
         order: &'a Order,
         reporter: &'a dyn Reporter,
-    ) -> BoxFuture<'a, Result<(), Fault>> {
+    ) -> BoxFuture<'a, Result<Sent, Fault>> {
         Box::pin(async move {
             let time = {
                 let mut asked = self.asked.lock().expect("no panic");
@@ -50,6 +56,7 @@ impl Remote for Elsewhere {
                         (Vec::new(), vec![Message { level, text: text.to_owned() }])
                     }
                     Answer::Break(why) => return Err(Fault::new(why)),
+                    Answer::Nobody(what) => return Ok(Sent::Unheard(what.to_owned())),
                     Answer::Hang => std::future::pending().await,
                     Answer::Cancel(runs) => {
                         let runs = runs.lock().expect("no panic").clone().expect("the engine");
@@ -60,7 +67,7 @@ impl Remote for Elsewhere {
                 let goes_on = reporter.report(fates, messages).await?;
                 self.goes_on.lock().expect("no panic").push(goes_on);
             }
-            Ok(())
+            Ok(Sent::Heard)
         })
     }
 }
@@ -141,6 +148,91 @@ async fn reports_are_stored_as_they_come_and_told_in_the_streams() {
     }
     let messages = rig.press.runs.messages(&run.tenant, run.id).await.expect("the messages");
     assert_eq!(messages[0].text, "half of it");
+}
+
+/// Waits until a run is like this.
+async fn until(press: &Press, is_it: impl Fn(&RunInfo) -> bool) -> RunInfo {
+    loop {
+        let page = press.runs.list(&gesta::Tenant::default(), &RunQuery::default()).await;
+        match page.expect("the runs").items.into_iter().find(|run| is_it(run)) {
+            Some(run) => return run,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// A rig whose other side is there from some moment on.
+async fn absent() -> (Rig, Arc<AtomicBool>) {
+    let is_there = Arc::new(AtomicBool::new(false));
+    let known = Arc::clone(&is_there);
+    let mut rig = rig(move |_, order| {
+        if known.load(Ordering::Relaxed) {
+            vec![done(order.items.iter().map(|item| item.place))]
+        } else {
+            vec![Answer::Nobody("no worker listens on work.x")]
+        }
+    })
+    .await;
+    rig.press.runs = rig.press.runs.lease(Duration::from_millis(600));
+    (rig, is_there)
+}
+
+/// That nobody is there says nothing of the objects, however long it lasts.
+#[tokio::test]
+async fn run_waits_for_who_is_to_do_it_and_says_so() {
+    let (rig, is_there) = absent().await;
+    let press = &rig.press;
+    let coming = async {
+        let run = until(press, |run| run.waiting.is_some()).await;
+        assert_eq!((run.state, run.counts.pending()), (RunState::Running, 4));
+        assert_eq!(run.waiting.as_deref(), Some("no worker listens on work.x"));
+        while rig.asked.lock().expect("no panic").len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        is_there.store(true, Ordering::Relaxed);
+    };
+    let (run, ()) = tokio::join!(rig.extract(), coming);
+    assert_eq!((run.state, counts(&run)), (RunState::Succeeded, [4, 4, 0, 0, 0]));
+    assert_eq!(run.waiting, None);
+    let sql = "SELECT attempts::bigint FROM gesta.run";
+    assert_eq!(press.number(sql).await, 0, "to wait is no attempt");
+}
+
+/// It is in nobody's way meanwhile, and can be cancelled.
+#[tokio::test]
+async fn waiting_run_leaves_its_place_to_others_and_can_be_cancelled() {
+    let (rig, _) = absent().await;
+    let press = &rig.press;
+    let order = |name, selection| Start::new(article(), name, selection).mode(Mode::Background);
+    let waits = order("extract", press.selected(1..=4).await);
+    let waits = press.start(waits).await.expect("queued").run;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let worker = Worker::new(&press.runs, WorkerOptions::default().slots(1));
+    let working = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    until(press, |run| run.id == waits.id && run.waiting.is_some()).await;
+    let goes = order("publish", press.selected(1..=2).await);
+    let goes = press.start(goes).await.expect("queued").run;
+    let goes = until(press, |run| run.id == goes.id && run.state.is_ended()).await;
+    assert_eq!(goes.state, RunState::Succeeded);
+    let cancelled = press.runs.cancel(&editor(), waits.id).await.expect("cancelled");
+    assert_eq!((cancelled.state, cancelled.waiting), (RunState::Cancelled, None));
+    stop.send(()).expect("it works");
+    working.await.expect("it ends well");
+    assert_eq!(press.info(waits.id).await.counts.pending(), 4);
+}
+
+/// What is pending is not asked for without end, where those who take it are gone each time.
+#[tokio::test]
+async fn run_whose_order_makes_everybody_vanish_fails_as_a_whole() {
+    let mut rig = rig(|time, _| match time % 2 {
+        1 => Vec::new(),
+        _ => vec![Answer::Nobody("no worker listens on work.x")],
+    })
+    .await;
+    rig.press.runs = rig.press.runs.lease(Duration::from_millis(40));
+    let run = rig.extract().await;
+    assert_eq!((run.state, run.counts.pending()), (RunState::Failed, 4));
+    assert_eq!(run.error.as_deref(), Some("it was taken 10 times and did not get on"));
 }
 
 /// What was not reported is asked for again, and nothing else.

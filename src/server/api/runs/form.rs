@@ -91,6 +91,9 @@ pub(crate) struct RunForm {
     /// Why it failed as a whole; null where it did not.
     #[schema(required)]
     pub(crate) error: Option<String>,
+    /// What it waits for at present: a worker elsewhere that is not there; null where it goes on.
+    #[schema(required)]
+    pub(crate) waiting: Option<String>,
     /// The permission that allowed it; null where it takes none.
     #[schema(required)]
     pub(crate) permission: Option<String>,
@@ -117,6 +120,7 @@ impl From<&RunInfo> for RunForm {
             retry_of: run.retry_of,
             cancelled_by: run.cancelled_by.as_ref().map(ToString::to_string),
             error: run.error.clone(),
+            waiting: run.waiting.clone(),
             permission: run.permission.clone(),
         }
     }
@@ -199,6 +203,7 @@ pub(super) fn example() -> Value {
         "retry_of": null,
         "cancelled_by": null,
         "error": null,
+        "waiting": null,
         "permission": "article.publish",
     })
 }

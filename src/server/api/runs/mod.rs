@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST …/actions/{name}:plan ─► Plan with a token ─┐
-//!                                                  ├─► POST …/actions/{name}/runs ─► Run: 200 ended, 202 queued
+//!                                                  ├─► POST …/actions/{name}/runs ─► Run: 200 ended, 202 goes on
 //!                        Idempotency-Key, reason ──┘        409 with the plan, where it must be confirmed
 //! ```
 //!
@@ -19,6 +19,7 @@ pub(crate) mod list;
 pub(crate) mod messages;
 pub(crate) mod plan;
 mod plan_form;
+mod prefer;
 pub(crate) mod progress;
 pub(crate) mod retry;
 pub(crate) mod show;

@@ -68,6 +68,8 @@ pub(crate) struct ConsequenceForm {
     /// The permission that it would take and that is missing: it is refused then.
     #[schema(required)]
     pub(crate) missing: Option<String>,
+    /// Whether actions will tell of them.
+    pub(crate) is_recorded: bool,
 }
 
 impl From<Consequences> for ConsequencesForm {
@@ -79,6 +81,7 @@ impl From<Consequences> for ConsequencesForm {
             rows: it.rows,
             keys: it.keys,
             missing: it.missing,
+            is_recorded: it.is_recorded,
         };
         Self { items: found.all.into_iter().map(form).collect(), is_whole: found.is_whole }
     }

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 
+use super::prefer::Patience;
 use super::started::{started, started_doc};
 use super::visible::{Watching, of_run};
 use crate::access::Scope;
@@ -19,6 +20,7 @@ pub(crate) fn doc() -> Doc {
 
 pub(crate) async fn post(
     watching: Watching,
+    patience: Patience,
     Query(()): Query<()>,
     UuidPath(id): UuidPath,
 ) -> Result<Response, Problem> {
@@ -27,5 +29,6 @@ pub(crate) async fn post(
     watching.run(id).await?;
     let asker = caller.asker().await?;
     let (runs, state) = (watching.reading.state.runs().clone(), &watching.reading.state);
-    started(state, async move { runs.retry(&asker, id).await }).await
+    let tenant = watching.reading.tenant()?;
+    started(state, tenant, patience, async move { runs.begin_retry(&asker, id).await }).await
 }

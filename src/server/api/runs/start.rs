@@ -9,6 +9,7 @@ use super::given::RunBody;
 use super::key::{IdempotencyKey, header};
 use super::plan::of_selections;
 use super::plan_form::PlanForm;
+use super::prefer::Patience;
 use super::started::{answer, started, started_doc};
 use crate::access::Scope;
 use crate::import;
@@ -28,9 +29,10 @@ pub(crate) fn doc() -> Doc {
     let (name, text, schema) = header();
     let doc = of_action(Doc::new(Tag::Runs, "runAction", "Run an action"))
         .text(
-            "What runs in the foreground has ended when it is answered; what fails of it stands in the run, object by object, and \
-             is no problem of the request. Where the action must be confirmed, the answer without the `token` of a plan is 409 \
-             with the plan.",
+            "What runs in the foreground has ended when it is answered, unless it takes long: then the answer is 202, and it \
+             goes on; `Location` is where it is followed. What fails of it stands in the run, object by object, and is no \
+             problem of the request. Where the action must be confirmed, the answer without the `token` of a plan is 409 with \
+             the plan.",
         )
         .scope(Scope::ActionsRun)
         .header(name, text, schema)
@@ -44,6 +46,7 @@ pub(crate) async fn post(
     path: ActionPath,
     State(state): State<AppState>,
     IdempotencyKey(idempotency_key): IdempotencyKey,
+    patience: Patience,
     Acts(caller): Acts,
     payload: Payload,
 ) -> Result<Response, Problem> {
@@ -67,7 +70,8 @@ pub(crate) async fn post(
     let mut start = Start::new(kind, &path.name, selection).input(input).fingerprint(fingerprint);
     (start.token, start.idempotency_key) = (token, idempotency_key);
     let (runs, wanted, order) = (state.runs().clone(), asker.clone(), start.clone());
-    let answered = started(&state, async move { runs.start(&wanted, order).await }).await;
+    let begin = async move { runs.begin(&wanted, order).await };
+    let answered = started(&state, &asker.context.tenant, patience, begin).await;
     match answered {
         Err(problem) if problem.kind() == Kind::Confirm => {
             let Start { kind, name, selection, input, .. } = start;
