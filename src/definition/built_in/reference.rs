@@ -6,15 +6,19 @@ use tokio_postgres::Row;
 use super::super::piece::Fault;
 use super::relation::rows;
 
-/// Foreign keys to some tables, without those that PostgreSQL makes of them for partitions. A table counts as readable
-/// where this role sees all its rows. The operators are those of the constraint, since a search path may have others.
+/// Foreign keys to some tables: to the whole of a table, or to a partition of it, and then of its rows only. Of what PostgreSQL
+/// makes of a foreign key for partitions, the one counts by which it names a partition that was asked for. A table counts as
+/// readable where this role sees all its rows. The operators are those of the constraint, since a search path may have others.
 ///
 /// The id of a row without a type of its own is that of a tracked table: the text of its primary key, or the JSON of its columns.
 /// What is emptied are all columns of the key, or those that PostgreSQL 15 lets the constraint name; hidden ones are not told.
 const REFERENCES: &str = "-- definition::built_in::references
-SELECT f.confrelid, f.conrelid, n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), f.confdeltype::text,
+SELECT q.given, f.conrelid, n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), f.confdeltype::text,
     (
-        SELECT string_agg(format('p.%I OPERATOR(%I.%s) c.%I', b.attname, s.nspname, o.oprname, a.attname), ' AND ')
+        SELECT string_agg(format('p.%I OPERATOR(%I.%s) c.%I', b.attname, s.nspname, o.oprname, a.attname), ' AND ') || CASE
+            WHEN q.named = q.given THEN ''
+            ELSE format(' AND p.tableoid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%s))', q.named)
+        END
         FROM unnest(f.conkey, f.confkey, f.conpfeqop) AS k (own, other, operator)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.own
         JOIN pg_catalog.pg_attribute AS b ON b.attrelid = f.confrelid AND b.attnum = k.other
@@ -59,10 +63,19 @@ SELECT f.confrelid, f.conrelid, n.nspname || '.' || c.relname, format('%I.%I', n
         WHERE g.tgrelid = c.oid AND g.tgname = 'gesta_capture_delete' AND g.tgenabled <> 'D'
             AND p.pronamespace = 'gesta'::regnamespace
     )
-FROM pg_catalog.pg_constraint AS f
+FROM (
+    SELECT g.oid, g.oid FROM unnest($1::oid[]) AS g (oid)
+    UNION
+    SELECT g.oid, t.relid::oid FROM unnest($1::oid[]) AS g (oid) CROSS JOIN pg_catalog.pg_partition_tree(g.oid::regclass) AS t
+) AS q (given, named)
+JOIN pg_catalog.pg_constraint AS f ON f.confrelid = q.named
 JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE f.contype = 'f' AND f.conparentid = 0 AND f.confrelid = ANY ($1::oid[])
+WHERE f.contype = 'f' AND (
+    f.conparentid = 0 OR q.named = q.given AND EXISTS (
+        SELECT FROM pg_catalog.pg_constraint AS w WHERE w.oid = f.conparentid AND w.conrelid = f.conrelid
+    )
+)
 ORDER BY n.nspname, c.relname, f.conname";
 
 /// What becomes of a row that refers to a deleted one.

@@ -435,3 +435,46 @@ async fn ids_of_another_type_fail_and_the_others_are_deleted() {
     );
     assert!(!format!("{fates:?}").contains("type bigint"), "{fates:?}");
 }
+
+/// A foreign key may name a table or one of its partitions, and so may a type.
+#[tokio::test]
+async fn references_are_followed_to_and_from_partitions() {
+    let page = |name: &str, table: &str| TypeSpec::new(name, name, name).table(table, "id");
+    let builder = gesta::definition::Catalog::builder()
+        .resource(page("page", "newsroom.page"))
+        .resource(page("early", "newsroom.page_early"))
+        .site(built_in::delete());
+    let desk = Desk::with(builder.build().expect("a catalog")).await;
+    desk.sql(
+        "CREATE TABLE newsroom.page (id bigint PRIMARY KEY, code text NOT NULL) PARTITION BY RANGE (id);
+        CREATE TABLE newsroom.page_early PARTITION OF newsroom.page FOR VALUES FROM (0) TO (100);
+        CREATE TABLE newsroom.page_late PARTITION OF newsroom.page FOR VALUES FROM (100) TO (200);
+        CREATE UNIQUE INDEX ON newsroom.page_early (code);
+        CREATE TABLE newsroom.note (id bigint PRIMARY KEY, page bigint REFERENCES newsroom.page ON DELETE CASCADE)
+            PARTITION BY RANGE (id);
+        CREATE TABLE newsroom.note_all PARTITION OF newsroom.note DEFAULT;
+        CREATE TABLE newsroom.mark (id bigint PRIMARY KEY, code text REFERENCES newsroom.page_early (code) ON DELETE CASCADE);
+        GRANT ALL ON ALL TABLES IN SCHEMA newsroom TO gesta_app;
+        INSERT INTO newsroom.page VALUES (1, 'x'), (101, 'x');
+        INSERT INTO newsroom.note VALUES (11, 1), (12, 101);
+        INSERT INTO newsroom.mark VALUES (21, 'x')",
+    )
+    .await;
+    let all = asker(&["*"]);
+    let both = ["deleted newsroom.mark - 1", "deleted newsroom.note - 1"];
+    assert_eq!(short(&desk.consequences("page", &["1"], &all).await), both);
+    assert_eq!(short(&desk.consequences("early", &["1"], &all).await), both);
+    let late = desk.consequences("page", &["101"], &all).await;
+    assert_eq!(short(&late), ["deleted newsroom.note - 1"], "another page has the mark");
+    for kind in ["early", "page"] {
+        let ids: &[&str] = if kind == "early" { &["1"] } else { &["101"] };
+        let told = desk.piece((kind, "delete"), ids, serde_json::json!({}), &all).await;
+        assert_eq!(told.expect("deleted").0, [Fate::Done]);
+    }
+    let objects =
+        "SELECT object_type || ':' || object_id FROM gesta.action WHERE verb = 'delete' ORDER BY 1";
+    let wanted =
+        ["early:1", "newsroom.mark:21", "newsroom.note:11", "newsroom.note:12", "page:101"];
+    assert_eq!(desk.texts(objects).await, wanted);
+    check_log(&desk.db).await;
+}
