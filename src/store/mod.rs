@@ -45,9 +45,11 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+#[cfg(feature = "actions")]
+pub(crate) use retry::is_lost;
 #[cfg(feature = "nats")]
 pub(crate) use retry::spread;
-pub(crate) use retry::{is_lost, wait as retry_pause};
+pub(crate) use retry::wait as retry_pause;
 pub(crate) use rows::Stamped;
 pub use visibility::{AUDIENCE_CHANGED, AudienceError};
 pub use writer::{WriteError, Writer};
