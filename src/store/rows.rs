@@ -116,50 +116,39 @@ impl<'a> Columns<'a> {
     /// The parameters after the tenant where only ids, times, ids and names of objects, and changes differ: these as arrays,
     /// the others once. None where anything else differs.
     pub(crate) fn alike(&self) -> Option<[&(dyn ToSql + Sync); 18]> {
-        let is_alike = same(&self.actor_type)
-            && same(&self.actor_id)
-            && same(&self.verb)
-            && same(&self.object_type)
-            && same(&self.target_type)
-            && same(&self.target_id)
-            && same(&self.run_id)
-            && same(&self.source)
-            && same(&self.outcome)
-            && same(&self.description)
-            && same_text(&self.data)
-            && same_text(&self.context)
-            && same(&self.audience);
-        is_alike.then_some(())?;
         Some([
             &self.id,
             &self.object_id,
             &self.occurred_at,
             &self.changes,
             &self.names,
-            self.actor_type.first()?,
-            self.actor_id.first()?,
-            self.verb.first()?,
-            self.object_type.first()?,
-            self.target_type.first()?,
-            self.target_id.first()?,
-            self.run_id.first()?,
-            self.source.first()?,
-            self.outcome.first()?,
-            self.description.first()?,
-            self.data.first()?,
-            self.context.first()?,
-            self.audience.first()?,
+            one(&self.actor_type)?,
+            one(&self.actor_id)?,
+            one(&self.verb)?,
+            one(&self.object_type)?,
+            one(&self.target_type)?,
+            one(&self.target_id)?,
+            one(&self.run_id)?,
+            one(&self.source)?,
+            one(&self.outcome)?,
+            one(&self.description)?,
+            // As values, numbers that differ beyond a double would be the same.
+            one_by(&self.data, |json| json.map(Json::get))?,
+            one_by(&self.context, |json| json.map(Json::get))?,
+            one(&self.audience)?,
         ])
     }
 }
 
-fn same<T: PartialEq>(column: &[T]) -> bool {
-    column.windows(2).all(|pair| pair[0] == pair[1])
+/// The value of a column, where all rows have the same.
+fn one<T: PartialEq>(column: &[T]) -> Option<&T> {
+    one_by(column, |value| value)
 }
 
-/// As values, numbers that differ beyond a double would be the same.
-fn same_text(column: &[Option<&Json>]) -> bool {
-    column.windows(2).all(|pair| pair[0].map(Json::get) == pair[1].map(Json::get))
+/// The same, by something of the values.
+fn one_by<'c, T, K: PartialEq>(column: &'c [T], of: impl Fn(&'c T) -> K) -> Option<&'c T> {
+    let is_one = column.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]));
+    column.first().filter(|_| is_one)
 }
 
 /// An action with the id and time that it is stored under.
