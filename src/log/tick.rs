@@ -27,6 +27,21 @@ const SINGLY_MAX: u64 = 1_000;
 /// each transaction that was in progress costs more.
 const NEAR_MAX: i64 = 200;
 
+/// A statement for rows of the log, with [`XID`], [`SEQ`] and [`AUDIENCE`] behind the columns of the action.
+macro_rules! told {
+    ($name:literal, $limit:literal, $($rows:expr),+) => {
+        concat!(
+            $name, "\nSELECT ", columns!(), ", a.xid::text, a.seq, v.audience
+FROM (
+    ", $($rows),+, "
+) AS a
+LEFT JOIN gesta.visibility AS v ON v.tenant = a.tenant AND v.action_id = a.id
+ORDER BY a.seq
+LIMIT ", $limit
+        )
+    };
+}
+
 /// The next rows of a tick, where the transactions in progress at its beginning can have inserted none far before it. $1 and
 /// $2 are the snapshot and the `next` at its beginning, $3 is the `seq` there. $4 is the `seq` up to which the tick was read,
 /// $5 the one up to which to read. $6 and $7 are the snapshot and the `next` that the tick ends with, where those are not of
@@ -35,13 +50,10 @@ const NEAR_MAX: i64 = 200;
 /// The rows are those of [`ROWS`]: up to $3, of transactions below `next` that the beginning did not see and the end sees;
 /// beyond, of all that the end sees, and those that were restored. It begins one scan a partition where that one begins three,
 /// one of them for each transaction.
-const NEAR: &str = concat!(
-    "-- log::tick::near
-SELECT ",
-    columns!(),
-    ", a.xid::text, a.seq, v.audience
-FROM (
-    SELECT ",
+const NEAR: &str = told!(
+    "-- log::tick::near",
+    "$9",
+    "SELECT ",
     columns!(),
     ", a.xid, a.seq
     FROM gesta.action AS a
@@ -53,11 +65,7 @@ FROM (
                 + age(pg_snapshot_xmax(pg_current_snapshot())::xid))::text)::xid8)))
         AND ($8::text IS NULL OR a.tenant = $8)
     ORDER BY a.seq
-    LIMIT $9
-) AS a
-LEFT JOIN gesta.visibility AS v ON v.tenant = a.tenant AND v.action_id = a.id
-ORDER BY a.seq
-LIMIT $9"
+    LIMIT $9"
 );
 
 /// The next rows of a tick. $1 are the ids of transactions in progress at its beginning; $2 up to before $3 may be others; $4
@@ -69,13 +77,10 @@ LIMIT $9"
 ///
 /// A single transaction is a range of `(xid, seq)`, and `seq + 0` is what no index has: where the planner believes that
 /// a transaction has many rows, it would else walk all of them in the order of `seq` to get there.
-const ROWS: &str = concat!(
-    "-- log::tick::rows
-SELECT ",
-    columns!(),
-    ", a.xid::text, a.seq, v.audience
-FROM (
-    (SELECT ",
+const ROWS: &str = told!(
+    "-- log::tick::rows",
+    "$10",
+    "(SELECT ",
     columns!(),
     ", a.xid, a.seq
     FROM (
@@ -116,11 +121,7 @@ FROM (
                 + age(pg_snapshot_xmax(pg_current_snapshot())::xid))::text)::xid8))
         AND ($9::text IS NULL OR a.tenant = $9)
     ORDER BY a.seq
-    LIMIT $10)
-) AS a
-LEFT JOIN gesta.visibility AS v ON v.tenant = a.tenant AND v.action_id = a.id
-ORDER BY a.seq
-LIMIT $10"
+    LIMIT $10)"
 );
 
 /// Columns after those of the action.

@@ -66,6 +66,26 @@ macro_rules! quiet_of {
     };
 }
 
+/// The nearest ids of a key in one role.
+macro_rules! nearest_of {
+    ($role:literal, $near:literal, $until:literal, $order:literal, $limit:literal) => {
+        concat!(
+            "SELECT a.id FROM gesta.action AS a
+        WHERE a.tenant = $1 AND a.",
+            $role,
+            "_key = k.key AND a.id ",
+            $near,
+            " AND a.id ",
+            $until,
+            "
+        ORDER BY a.id ",
+            $order,
+            " LIMIT ",
+            $limit
+        )
+    };
+}
+
 /// The heads of step 3 in one role.
 macro_rules! head_of {
     ($role:literal, $near:literal, $far:literal, $order:literal) => {
@@ -76,17 +96,9 @@ macro_rules! head_of {
     FROM unnest((SELECT ",
             $role,
             " FROM followed WHERE (SELECT wanted FROM long))) AS k (key) CROSS JOIN LATERAL (
-        SELECT a.id FROM gesta.action AS a
-        WHERE a.tenant = $1 AND a.",
-            $role,
-            "_key = k.key AND a.id ",
-            $near,
-            " AND a.id ",
-            $far,
+        ",
+            nearest_of!($role, $near, $far, $order, "1"),
             "
-        ORDER BY a.id ",
-            $order,
-            " LIMIT 1
     ) AS i"
         )
     };
@@ -98,17 +110,9 @@ macro_rules! item_of {
         concat!(
             "SELECT i.id, k.role, k.key
     FROM reaching AS k CROSS JOIN LATERAL (
-        SELECT a.id FROM gesta.action AS a
-        WHERE a.tenant = $1 AND a.",
-            $role,
-            "_key = k.key AND a.id ",
-            $near,
-            " AND a.id ",
-            $until,
+        ",
+            nearest_of!($role, $near, $until, $order, "$4"),
             "
-        ORDER BY a.id ",
-            $order,
-            " LIMIT $4
     ) AS i
     WHERE k.role = '",
             $role,
