@@ -1,6 +1,7 @@
 //! What all commands share: the global flags, and the database that they name.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
@@ -17,6 +18,8 @@ use crate::stream::Reader;
 
 /// Connections of a command: one reads while others write.
 const POOL_SIZE: usize = 4;
+/// The relay comes back every few milliseconds, and tries again whatever fails.
+const RELAY_VERIFIED_FOR: Duration = Duration::from_secs(1);
 
 const IS_MEMBER: &str = "-- cli::session::is_member
 SELECT coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false)";
@@ -93,7 +96,8 @@ impl Session {
                 (*endpoint, PoolOptions::default().role(role.name()), None)
             }
         };
-        let pool = endpoint.pool(&options.size(size)).await?;
+        let known = if role == Role::Relay { RELAY_VERIFIED_FOR } else { Duration::ZERO };
+        let pool = endpoint.pool(&options.size(size).verified_for(known)).await?;
         let store = Store::new(pool);
         // Whoever has the database's credentials sees all of the tenant; `--label` narrows it.
         let reader = Reader::new(&store, self.tenant.clone()).auditor();

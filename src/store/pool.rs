@@ -7,7 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Hook, HookError, Manager, ManagerConfig, Metrics, Pool, PoolError, QueueMode, RecyclingMethod,
+    Runtime, TimeoutType,
 };
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
@@ -34,6 +35,7 @@ pub struct PoolOptions {
     application_name: String,
     connect_timeout: Duration,
     wait_timeout: Duration,
+    verified_for: Duration,
     statement_timeout: Option<Duration>,
 }
 
@@ -47,6 +49,7 @@ impl Default for PoolOptions {
             application_name: "gesta".to_owned(),
             connect_timeout: patience,
             wait_timeout: patience,
+            verified_for: Duration::ZERO,
             statement_timeout: None,
         }
     }
@@ -83,6 +86,14 @@ impl PoolOptions {
         Self { wait_timeout: limit, ..self }
     }
 
+    /// How long after it was handed out a connection is handed out again unless it is known to be closed, without the empty
+    /// query by which it shows that it still answers. For a loop that comes back every few milliseconds and goes on after an
+    /// error; others would get the connection whose server has just died under the one before.
+    #[must_use]
+    pub fn verified_for(self, time: Duration) -> Self {
+        Self { verified_for: time, ..self }
+    }
+
     /// How long a statement may run, unless the `options` of the URL say so; whole milliseconds.
     #[must_use]
     pub fn statement_timeout(self, limit: Duration) -> Self {
@@ -104,6 +115,18 @@ impl PoolOptions {
 fn escaped(value: &str) -> String {
     let escape = |sign: char| (sign == '\\' || sign.is_whitespace()).then_some('\\');
     value.chars().flat_map(|sign| escape(sign).into_iter().chain([sign])).collect()
+}
+
+/// Whether a connection still answers, where that is not known from just before: behind a network that has gone away
+/// none is closed.
+async fn verify(client: &Client, metrics: &Metrics, known_for: Duration) -> Result<(), HookError> {
+    if metrics.last_used() < known_for {
+        return Ok(());
+    }
+    match tokio::time::timeout(ANSWER_TIMEOUT, client.simple_query("")).await {
+        Ok(answer) => answer.map(|_| ()).map_err(HookError::Backend),
+        Err(_) => Err(HookError::message("no answer")),
+    }
 }
 
 /// How to reach a database, for those who hold a URL and want connections.
@@ -147,8 +170,9 @@ impl Endpoint {
 
     /// Makes a pool, and its first connection, so that a wrong URL or server is noticed here.
     ///
-    /// Broken connections are found before they are handed out (an empty query each time) and made
-    /// anew: a pool survives a restart of the server. What the session was set to is not reset;
+    /// Broken connections are found before they are handed out (by an empty query, but see
+    /// [`PoolOptions::verified_for`]) and made anew: a pool survives a restart of the server. Of those at rest the one
+    /// last used is handed out first, which the server has warm. What the session was set to is not reset;
     /// use `SET LOCAL`. Statements are parsed once a connection by `prepare_cached`. Certificate
     /// files are read here, once. Errors of `Pool::get` are for [`Endpoint::explain`].
     ///
@@ -157,7 +181,7 @@ impl Endpoint {
     pub async fn pool(&self, options: &PoolOptions) -> Result<Pool, ConnectError> {
         let config = self.config_for(options);
         let limit = time_limit(&config);
-        let recycling_method = RecyclingMethod::Verified;
+        let (recycling_method, verified_for) = (RecyclingMethod::Fast, options.verified_for);
         let manager =
             Manager::from_connect(config, self.connector()?, ManagerConfig { recycling_method });
         let pool = Pool::builder(manager)
@@ -165,7 +189,10 @@ impl Endpoint {
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(options.wait_timeout))
             .create_timeout(Some(limit))
-            .recycle_timeout(Some(ANSWER_TIMEOUT))
+            .queue_mode(QueueMode::Lifo)
+            .post_recycle(Hook::async_fn(move |client, metrics| {
+                Box::pin(verify(client, metrics, verified_for))
+            }))
             .build()
             .map_err(|_| ConnectError::Closed { target: self.to_string() })?;
         let client = pool.get().await.map_err(|error| self.explain(error))?;
