@@ -5,20 +5,26 @@
 //! noted after the snapshot: every commit that the snapshot sees lies before it, and so does all that the sequence has given
 //! out. Under writers it is a little beyond what is flushed, since it has what transactions in progress have inserted so far.
 //! So what is on disk is looked at as late as possible, after the rows have been read, when it has often come that far.
-//! Else one waits a moment for the next commit of somebody, and then commits something of one's own, whose flush takes all
+//! Else one waits a moment for the next commit of somebody: the server does, which wakes up in time, while the runtime's clock
+//! goes by milliseconds, and one of them takes up to three. At last one commits something of one's own, whose flush takes all
 //! before it along.
-
-use std::time::Duration;
 
 use deadpool_postgres::Client;
 
 use crate::store::{Failure, failed};
 
-/// The server pauses, since it wakes up in time; the runtime's clock goes by milliseconds, and one of them takes up to three.
-/// The function is called before the list of results is computed.
+/// Up to where the WAL is on disk; after pauses, $1 at most, where that is not yet as far as $2, or as what the look of this
+/// transaction has seen. The server rounds a pause up to a millisecond; a whole one would become two. It names `looks` so that
+/// it is called anew for each.
 pub(super) const FLUSHED: &str = "-- log::durable::flushed
-SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint
-FROM pg_sleep($1)";
+WITH RECURSIVE disk (looks, flushed) AS (
+    SELECT 0, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint
+    UNION ALL
+    SELECT d.looks + 1, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint
+    FROM disk AS d CROSS JOIN LATERAL pg_sleep(0.0005 * sign(d.looks + 1))
+    WHERE d.looks < $1 AND d.flushed < coalesce($2, current_setting('gesta.inserted', true)::bigint)
+)
+SELECT max(d.flushed) FROM disk AS d";
 
 /// A commit without WAL would flush nothing, and neither would one of a transaction without an id. `local`: a failover is
 /// another timeline, so standbys need not be waited for.
@@ -28,27 +34,25 @@ SET LOCAL synchronous_commit TO local;
 SELECT pg_logical_emit_message(true, 'gesta', '');
 COMMIT";
 
-/// How often one looks whether somebody else's commit has flushed.
-const LOOKS: u32 = 5;
-/// Before each look. The server rounds it up to a millisecond; a whole one would become two.
-const PAUSE: Duration = Duration::from_micros(500);
+/// Pauses of a reader who may have found nothing, for which nobody waits.
+pub(super) const FEW: i32 = 2;
+/// Pauses until one commits something.
+const ALL: i32 = 5;
 
 /// A place in the WAL, in bytes.
 pub(super) type Lsn = i64;
 
-/// Up to where the WAL is on disk, after a pause.
-pub(super) async fn flushed(client: &Client, pause: Duration) -> Result<Lsn, Failure> {
+/// Up to where the WAL is on disk, after so many pauses at most where that is not up to a place.
+pub(super) async fn flushed(client: &Client, pauses: i32, lsn: Lsn) -> Result<Lsn, Failure> {
     let look = client.prepare_cached(FLUSHED).await.map_err(failed("prepare"))?;
-    let row = client.query_one(&look, &[&pause.as_secs_f64()]).await;
+    let row = client.query_one(&look, &[&pauses, &Some(lsn)]).await;
     Ok(row.map_err(failed("tell what is durable"))?.get(0))
 }
 
-/// Returns when the WAL is on disk up to a place; it has just been looked at, so a pause comes first.
+/// Returns when the WAL is on disk up to a place.
 pub(super) async fn until_durable(client: &Client, lsn: Lsn) -> Result<(), Failure> {
-    for _ in 0..LOOKS {
-        if flushed(client, PAUSE).await? >= lsn {
-            return Ok(());
-        }
+    if flushed(client, ALL, lsn).await? >= lsn {
+        return Ok(());
     }
     client.batch_execute(FLUSH).await.map_err(failed("make what is visible durable"))
 }

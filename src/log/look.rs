@@ -1,13 +1,11 @@
 //! Looks at the database: what it is, how far it has come, and rows under one snapshot.
 
-use std::time::Duration;
-
 use deadpool_postgres::Client;
 use futures_util::future::join5;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::durable::{FLUSHED, Lsn, flushed, until_durable};
+use super::durable::{FEW, FLUSHED, Lsn, flushed, until_durable};
 use super::error::LogError;
 use super::position::{Origin, Point, Position};
 use super::snapshot::Snapshot;
@@ -16,23 +14,28 @@ use crate::store::{Failure, failed};
 
 /// The look: what the database is; the snapshot; then how far the sequence has come; then how many transaction ids from the
 /// snapshot's `xmax` on have been given out, which `age` tells; and the WAL that all this is in. The row of the sequence is
-/// read before the list of results is computed.
+/// read before the list of results is computed. What does not change while a connection lasts is kept in `gesta.origin`;
+/// reading the control file costs as much as the rest.
 ///
 /// The rest is for what comes after it in its transaction: the tenant for row security; no JIT, which would cost more than it
-/// runs. For what is new ($2), only indexes: whatever the planner knows of a table that has just grown, a plan that is made
-/// once must not read all of it.
+/// runs; where the WAL is, for [`FLUSHED`]. For what is new ($2), only indexes: whatever the planner knows of a table that has
+/// just grown, a plan that is made once must not read all of it.
 const LOOK: &str = "-- log::look::look
 SELECT pg_is_in_recovery(), row_security_active('gesta.action') AND NOT pg_has_role('gesta_auditor', 'USAGE'),
-    c.system_identifier, CASE WHEN pg_is_in_recovery() THEN '0' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,
-    d.oid, 'gesta.action'::regclass::oid, pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
+    CASE WHEN NOT pg_is_in_recovery() THEN coalesce(nullif(current_setting('gesta.origin', true), ''), (
+        SELECT set_config('gesta.origin', concat_ws(' ', c.system_identifier,
+            substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), d.oid), false)
+        FROM pg_control_system() AS c, pg_database AS d
+        WHERE d.datname = current_database())) END,
+    'gesta.action'::regclass::oid, pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
     age(pg_snapshot_xmax(pg_current_snapshot())::xid),
-    CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END,
+    CASE WHEN NOT pg_is_in_recovery() THEN
+        set_config('gesta.inserted', (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, true)::bigint END,
     set_config('gesta.tenant', $1, true), set_config('jit', 'off', true),
     set_config('plan_cache_mode', CASE WHEN $2 THEN 'force_generic_plan' ELSE 'force_custom_plan' END, true),
     CASE WHEN $2 THEN set_config('enable_seqscan', 'off', true) END,
     CASE WHEN $2 THEN set_config('enable_bitmapscan', 'off', true) END
-FROM gesta.action_seq AS s, pg_control_system() AS c, pg_database AS d
-WHERE d.datname = current_database()";
+FROM gesta.action_seq AS s";
 
 const BEGIN: &str = "-- log::look::begin
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -79,12 +82,15 @@ impl Now {
     }
 
     fn read(row: &Row) -> Result<Self, Failure> {
-        let timeline = u32::from_str_radix(row.get(3), 16).map_err(strange)?;
-        let system = row.get::<_, i64>(2).cast_unsigned();
-        let origin = Origin { system, timeline, database: row.get(4), table: row.get(5) };
-        let snapshot: Snapshot = row.get::<_, &str>(6).parse().map_err(strange)?;
-        let next = snapshot.xmax.saturating_add(u64::try_from(row.get::<_, i32>(8)).unwrap_or(0));
-        Ok(Self { origin, snapshot, seq: row.get(7), next, inserted: row.get(9) })
+        let mut parts = row.get::<_, &str>(2).split(' ');
+        let mut part = || parts.next().unwrap_or_default();
+        let system = part().parse::<i64>().map_err(strange)?.cast_unsigned();
+        let timeline = u32::from_str_radix(part(), 16).map_err(strange)?;
+        let database = part().parse().map_err(strange)?;
+        let origin = Origin { system, timeline, database, table: row.get(3) };
+        let snapshot: Snapshot = row.get::<_, &str>(4).parse().map_err(strange)?;
+        let next = snapshot.xmax.saturating_add(u64::try_from(row.get::<_, i32>(6)).unwrap_or(0));
+        Ok(Self { origin, snapshot, seq: row.get(5), next, inserted: row.get(7) })
     }
 
     pub(super) fn admits(&self, position: &Position) -> Result<(), LogError> {
@@ -118,7 +124,7 @@ impl Mark {
     /// A snapshot without rows.
     pub(super) async fn look(client: &Client, tenant: Option<&Tenant>) -> Result<Self, LogError> {
         let now = Now::look(client, tenant).await?;
-        let flushed = flushed(client, Duration::ZERO).await.map_err(LogError::Database)?;
+        let flushed = flushed(client, 0, now.inserted).await.map_err(LogError::Database)?;
         Ok(Self { now, flushed })
     }
 
@@ -174,7 +180,7 @@ async fn flight(
         client.batch_execute(BEGIN),
         client.query_one(&look, &[&tenant, &newest]),
         client.query(&rows, params),
-        client.query_one(&disk, &[&0.0]),
+        client.query_one(&disk, &[&FEW, &None::<Lsn>]),
         client.batch_execute("COMMIT"),
     )
     .await;
