@@ -18,6 +18,8 @@ pub(super) struct Packet {
     pub(super) messages: Vec<Outgoing>,
     /// After the last action of the chunk, whether it is among the messages or not.
     pub(super) end: Position,
+    /// Whether they are the first ones of a tick.
+    pub(super) begins_tick: bool,
     /// Whether there was no more in the log.
     pub(super) is_last: bool,
     /// What the broker does not take, and why.
@@ -47,9 +49,10 @@ pub(super) struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    /// The messages of a chunk, without what is known to be in the stream.
+    /// The messages of the chunk after a position, without what is known to be in the stream.
     pub(super) async fn pack(
         &self,
+        after: &Position,
         mut chunk: Chunk,
         known: Option<&Known>,
     ) -> Result<Packet, RelayError> {
@@ -66,7 +69,8 @@ impl Packer<'_> {
             len += message.payload.len();
             messages.push(message);
         }
-        Ok(Packet { messages, end: chunk.end, is_last: !chunk.more, parked, len })
+        let begins_tick = after.is_between_ticks();
+        Ok(Packet { messages, end: chunk.end, begins_tick, is_last: !chunk.more, parked, len })
     }
 
     /// The message of an action, or its stub; nothing where even that is too large.

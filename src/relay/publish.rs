@@ -1,10 +1,19 @@
 //! Publishing in order, fenced, with a window of acknowledgements under way.
 //!
 //! Every message carries the number that the stream's last message must have (`Nats-Expected-Last-Sequence`), so that a
-//! second relay, or one that was paused and woke up, is refused by the broker. The first message is sent alone: once it is
-//! acknowledged, this relay is known to be the one that is not behind, and the rest follow in a window. A message that
-//! is refused takes all after it with it, since none of them can then find the number that it expects; so what is in the
-//! stream is always a beginning of what was given, in its order.
+//! second relay, or one that was paused and woke up, is refused by the broker. A message that is refused takes all after it
+//! with it, since none of them can then find the number that it expects; so what is in the stream is always a beginning of
+//! what was given, in its order.
+//!
+//! That is so because nobody else publishes in another order. The position of the first message of a tick of the log
+//! ([`crate::log`]) names the tick, and whoever goes on behind it goes on in the tick's order. Before it is stored there may
+//! be relays with other ticks, whose messages may have the number and the id that a later one of this tick expects, after
+//! one of its own was refused. So nothing is sent behind the first message of a tick until it is acknowledged; then the rest
+//! follow in a window, and the next tick's first one right behind them.
+//!
+//! An acknowledgement costs the broker and this process about what a message costs, and tells of all messages before it. So
+//! it is asked for with the first message of a tick, and a few between. Where one of those without was not stored, none of the
+//! next is; which one it was, and why, tells whoever publishes again from the stream's tail.
 //!
 //! A number alone does not say which message it is. A broker that has lost its tail gives the same numbers again, perhaps
 //! to other messages, while the client still holds messages in its buffer that fit the old ones:
@@ -19,15 +28,19 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 
-use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
+use async_nats::header::{self, HeaderValue};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError as Refusal, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context, ErrorCode};
 
 use super::message::{MessageError, Outgoing};
 use crate::action::ActionId;
 
-/// Acknowledgements under way. The client itself waits, for ever, when nobody awaits 5,000 of its own.
+/// Messages under way.
 const WINDOW: usize = 1_000;
+/// Messages that one acknowledgement tells of, at most; and a part of the window, so that it is not empty when one comes.
+const ACKED_AT_ONCE: usize = 100;
+const WINDOW_PARTS: usize = 4;
 /// Bytes that the fence adds to a message: the stream's name and the number, with the names of both headers.
 pub const FENCE_LEN_MAX: usize = 256;
 
@@ -39,8 +52,8 @@ pub struct Publisher {
     window: usize,
 }
 
-/// Why publishing stopped. All messages before the one that failed are stored; of the ones after it none is, unless the
-/// connection broke: then look at the stream's tail.
+/// Why publishing stopped. A beginning of the messages is stored: the ones before the one that failed and none after it, or,
+/// where it cannot be told which that is, at least `acked`. Then look at the stream's tail.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to publish after {acked} messages")]
 pub struct PublishError {
@@ -63,6 +76,16 @@ pub enum PublishCause {
         /// Where it was expected to end.
         expected: u64,
     },
+    /// The broker stored a beginning of these messages, and refused one of them.
+    #[error(
+        "one of the {messages} messages up to action {id} was refused; look at the stream's tail before going on"
+    )]
+    OneOf {
+        /// How many they are.
+        messages: usize,
+        /// The last one's action.
+        id: ActionId,
+    },
     /// The broker has this message already, within its duplicate window.
     #[error("action {id} is message {sequence} of the stream already")]
     Duplicate {
@@ -81,7 +104,7 @@ pub enum PublishCause {
         id: ActionId,
         /// What it said.
         #[source]
-        source: async_nats::jetstream::context::PublishError,
+        source: Refusal,
     },
     /// There is no such stream, or it takes other subjects.
     #[error("no stream takes the subject of action {id}; create it, or check its subjects")]
@@ -96,7 +119,7 @@ pub enum PublishCause {
         id: ActionId,
         /// What the client says.
         #[source]
-        source: async_nats::jetstream::context::PublishError,
+        source: Refusal,
     },
     /// The broker refused the message.
     #[error("the broker refused action {id}")]
@@ -105,15 +128,26 @@ pub enum PublishCause {
         id: ActionId,
         /// What it said.
         #[source]
-        source: async_nats::jetstream::context::PublishError,
+        source: Refusal,
     },
 }
 
-/// A message that was sent.
+/// Messages that were sent, the last of which is to be acknowledged.
 struct Sent {
+    /// The last one's.
     id: ActionId,
     expected: u64,
+    messages: usize,
     ack: PublishAckFuture,
+}
+
+/// Whether the last one of some messages is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// It is, so that [`Publishing::settle`] tells of all of them.
+    Acknowledged,
+    /// Perhaps not: others will follow, or [`Publishing::confirm`] tells.
+    Unknown,
 }
 
 /// Publishing that goes on, one message after the other, from where a stream ends.
@@ -126,8 +160,12 @@ pub struct Publishing {
     /// The number that it has, or will have.
     expected: u64,
     under_way: VecDeque<Sent>,
-    /// Whether this relay is known to be the one that is not behind.
-    proven: bool,
+    /// Messages that were sent since the last one that is to be acknowledged.
+    unasked: usize,
+    /// The number of the tick's first message. Where it is stored, all know the order of the next ones.
+    first: u64,
+    /// Whether the next message is the first of a tick.
+    begins: bool,
     acked: usize,
     last_sequence: u64,
 }
@@ -160,9 +198,7 @@ impl Publisher {
         expected: u64,
     ) -> Result<u64, PublishError> {
         let mut publishing = self.after(expected, None);
-        for message in messages {
-            publishing.send(message).await?;
-        }
+        publishing.send(messages, Last::Acknowledged).await?;
         publishing.settle().await?;
         Ok(publishing.last_sequence)
     }
@@ -176,33 +212,39 @@ impl Publisher {
             publisher: self.clone(),
             previous: id,
             expected,
-            under_way: VecDeque::with_capacity(self.window),
-            proven: false,
+            under_way: VecDeque::new(),
+            unasked: 0,
+            first: expected,
+            begins: true,
             acked: 0,
             last_sequence: expected,
         }
     }
 
+    /// The message with its fence: behind the message with this number and, where it matters, this id.
+    fn fenced(&self, message: Outgoing, expected: u64, previous: Option<ActionId>) -> Outgoing {
+        let Outgoing { id, subject, mut headers, payload } = message;
+        headers.insert(header::NATS_EXPECTED_STREAM, self.stream.as_str());
+        headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(expected));
+        if let Some(previous) = previous {
+            headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, previous.to_string());
+        }
+        Outgoing { id, subject, headers, payload }
+    }
+
     async fn send(
         &self,
         message: Outgoing,
-        expected: u64,
-        previous: Option<ActionId>,
-    ) -> Result<Sent, PublishCause> {
-        let id = message.id;
-        message.check_len(self.len_max()).map_err(PublishCause::Message)?;
-        // The last of two equal headers wins; the message has none of these.
-        let mut publish = PublishMessage::build()
-            .payload(message.payload)
-            .headers(message.headers)
-            .expected_stream(&self.stream)
-            .expected_last_sequence(expected);
-        if let Some(previous) = previous {
-            publish = publish.expected_last_message_id(previous.to_string());
+        is_asked: bool,
+    ) -> Result<Option<PublishAckFuture>, Refusal> {
+        let Outgoing { subject, headers, payload, .. } = message;
+        if is_asked {
+            let publish = PublishMessage::build().payload(payload).headers(headers);
+            return self.jet_stream.send_publish(subject, publish).await.map(Some);
         }
-        let ack = self.jet_stream.send_publish(message.subject, publish).await;
-        let ack = ack.map_err(|source| PublishCause::of(id, expected, source))?;
-        Ok(Sent { id, expected, ack })
+        let sent = self.jet_stream.client().publish_with_headers(subject, headers, payload).await;
+        sent.map_err(|error| Refusal::with_source(PublishErrorKind::Other, error))?;
+        Ok(None)
     }
 
     /// Bytes of a message that the broker takes, without what is added to fence it.
@@ -213,39 +255,92 @@ impl Publisher {
 }
 
 impl Publishing {
-    /// Sends a message; waits only where as many are under way as may be.
+    /// The next message is the first of a tick.
+    pub fn begin_tick(&mut self) {
+        self.begins = true;
+    }
+
+    /// Sends messages of one tick in order; waits where as many are under way as may be.
     ///
     /// # Errors
-    /// When this message cannot be sent, or one before it was not stored. Nothing more can be sent then.
-    pub async fn send(&mut self, message: Outgoing) -> Result<(), PublishError> {
-        let room = if self.proven { self.publisher.window } else { 1 };
-        while self.under_way.len() >= room {
-            self.note().await?;
-        }
-        let id = message.id;
-        match self.publisher.send(message, self.expected, self.previous).await {
-            Ok(sent) => self.under_way.push_back(sent),
-            // What was sent before it counts all the same.
-            Err(cause) => {
+    /// When one of them cannot be sent, or one before it was not stored. Nothing more can be sent then.
+    pub async fn send(
+        &mut self,
+        messages: impl IntoIterator<Item = Outgoing>,
+        last: Last,
+    ) -> Result<(), PublishError> {
+        let len_max = self.publisher.len_max();
+        let mut messages = messages.into_iter().peekable();
+        while let Some(message) = messages.next() {
+            if let Err(error) = message.check_len(len_max) {
                 self.settle().await?;
-                return Err(self.error(cause));
+                return Err(self.error(PublishCause::Message(error)));
+            }
+            let is_asked = match messages.peek() {
+                Some(next) => next.check_len(len_max).is_err(),
+                None => last == Last::Acknowledged,
+            };
+            self.send_one(message, is_asked).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_one(&mut self, message: Outgoing, is_asked: bool) -> Result<(), PublishError> {
+        let Publisher { window, .. } = self.publisher;
+        while self.last_sequence < self.first || self.expected - self.last_sequence >= window as u64
+        {
+            if !self.note().await? {
+                break;
+            }
+        }
+        let each = (window / WINDOW_PARTS).clamp(1, ACKED_AT_ONCE);
+        let is_asked = is_asked || self.begins || self.unasked + 1 >= each;
+        let (id, expected) = (message.id, self.expected);
+        let message = self.publisher.fenced(message, expected, self.previous);
+        match self.publisher.send(message, is_asked).await {
+            Ok(Some(ack)) => {
+                let messages = std::mem::take(&mut self.unasked) + 1;
+                self.under_way.push_back(Sent { id, expected, messages, ack });
+            }
+            Ok(None) => self.unasked += 1,
+            // What was sent before it counts all the same.
+            Err(source) => {
+                self.settle().await?;
+                return Err(self.error(PublishCause::of(id, expected, source)));
             }
         }
         self.previous = Some(id);
         self.expected += 1;
+        if std::mem::take(&mut self.begins) {
+            self.first = self.expected;
+        }
         Ok(())
     }
 
-    /// Returns when all that was sent is stored. The next message is sent alone again.
+    /// Returns when all that is acknowledged is stored.
     ///
     /// # Errors
     /// When one of them was not stored.
     pub async fn settle(&mut self) -> Result<(), PublishError> {
-        while !self.under_way.is_empty() {
-            self.note().await?;
-        }
-        self.proven = false;
+        while self.note().await? {}
         Ok(())
+    }
+
+    /// Whether all that was sent is stored in a stream whose last message has this number. Where it is not, it may be on its
+    /// way, or never will be.
+    pub fn confirm(&mut self, last_sequence: u64) -> bool {
+        let is_stored = last_sequence == self.expected;
+        if is_stored {
+            self.acked += std::mem::take(&mut self.unasked);
+            self.last_sequence = last_sequence;
+        }
+        is_stored
+    }
+
+    /// Whether all that was sent is known to be stored.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.last_sequence == self.expected
     }
 
     /// The number of the last message that is known to be stored.
@@ -254,17 +349,21 @@ impl Publishing {
         self.last_sequence
     }
 
-    /// Waits for the next acknowledgement.
-    async fn note(&mut self) -> Result<(), PublishError> {
-        let Some(Sent { id, expected, ack }) = self.under_way.pop_front() else { return Ok(()) };
-        let ack = ack.await.map_err(|source| self.error(PublishCause::of(id, expected, source)))?;
-        if ack.duplicate {
-            return Err(self.error(PublishCause::Duplicate { id, sequence: ack.sequence }));
-        }
-        self.proven = true;
-        self.acked += 1;
-        self.last_sequence = ack.sequence;
-        Ok(())
+    /// Waits for the next acknowledgement; false where none is under way.
+    async fn note(&mut self) -> Result<bool, PublishError> {
+        let Some(Sent { id, expected, messages, ack }) = self.under_way.pop_front() else {
+            return Ok(false);
+        };
+        let cause = match ack.await {
+            Ok(ack) if ack.duplicate => PublishCause::Duplicate { id, sequence: ack.sequence },
+            Ok(ack) => {
+                self.acked += messages;
+                self.last_sequence = ack.sequence;
+                return Ok(true);
+            }
+            Err(source) => PublishCause::of(id, expected, source),
+        };
+        Err(self.error(cause.of_one(id, messages)))
     }
 
     fn error(&self, cause: PublishCause) -> PublishError {
@@ -273,7 +372,7 @@ impl Publishing {
 }
 
 /// Whether the stream refused a message for its size.
-fn is_too_large(error: &async_nats::jetstream::context::PublishError) -> bool {
+fn is_too_large(error: &Refusal) -> bool {
     let refusal = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     refusal.is_some_and(|refusal| {
         let code = refusal.error_code();
@@ -283,11 +382,7 @@ fn is_too_large(error: &async_nats::jetstream::context::PublishError) -> bool {
 }
 
 impl PublishCause {
-    fn of(
-        id: ActionId,
-        expected: u64,
-        source: async_nats::jetstream::context::PublishError,
-    ) -> Self {
+    fn of(id: ActionId, expected: u64, source: Refusal) -> Self {
         match source.kind() {
             PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
                 Self::Fenced { expected }
@@ -299,6 +394,16 @@ impl PublishCause {
                 Self::Unknown { id, source }
             }
             _ => Self::Refused { id, source },
+        }
+    }
+
+    /// What the refusal of the last of some messages says of them all: perhaps only that one before it was refused.
+    fn of_one(self, id: ActionId, messages: usize) -> Self {
+        match self {
+            Self::Fenced { .. } | Self::Duplicate { .. } if messages > 1 => {
+                Self::OneOf { messages, id }
+            }
+            cause => cause,
         }
     }
 }

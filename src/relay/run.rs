@@ -58,7 +58,7 @@ use crate::log::{Log, LogError};
 use crate::store::{Bell, spread};
 
 /// How long an acknowledgement is waited for. The tail tells what became of a message, so there is no need for more.
-const ACK_WAIT: Duration = Duration::from_secs(3);
+pub(super) const ACK_WAIT: Duration = Duration::from_secs(3);
 /// Looks at a log in which nothing happens: at first, and at most.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 /// How often one that waits looks whether the claim has run out: half of it, and a random part of the other half.

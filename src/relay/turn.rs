@@ -8,15 +8,15 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::stream::Stream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::cursor::Cursor;
 use super::error::{RelayError, broker};
 use super::ledger::RENEWAL;
 use super::message::MessageError;
 use super::pack::{Packer, Packet, Poison};
-use super::publish::{PublishCause, PublishError, Publishing};
-use super::run::{News, Relay, Stop};
+use super::publish::{Last, PublishCause, PublishError, Publishing};
+use super::run::{ACK_WAIT, News, Relay, Stop};
 use crate::action::ActionId;
 use crate::log::{CHUNK_LEN_MAX, Chunk, Position};
 
@@ -26,6 +26,8 @@ const READ_AHEAD: usize = 2;
 /// at most. A look costs the server some tenths of a millisecond, whether it finds one action or ten, and the broker and this
 /// process wake up for each: writers on the same cores wait for that.
 const PACE: Duration = Duration::from_millis(2);
+/// Between two looks at a stream that does not have yet what was sent.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Bytes of payloads that a chunk should have at most, as far as the one before tells.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
@@ -99,9 +101,9 @@ impl Turn<'_> {
         // The first chunk may be empty, so that all is known to be published where there is nothing new.
         let mut chunk = log.read(&position, limit).await.map_err(RelayError::Log)?;
         loop {
-            position = chunk.end.clone();
-            let more = chunk.more;
-            let packet = self.pack(&packer, chunk, &mut known).await?;
+            let (end, more) = (chunk.end.clone(), chunk.more);
+            let packet = self.pack(&packer, &position, chunk, &mut known).await?;
+            position = end;
             limit = (CHUNK_BYTES / (packet.len / packet.messages.len().max(1)).max(1))
                 .clamp(1, CHUNK_LEN_MAX);
             if packets.send(packet).await.is_err() {
@@ -122,10 +124,11 @@ impl Turn<'_> {
     async fn pack(
         &self,
         packer: &Packer<'_>,
+        after: &Position,
         chunk: Chunk,
         known: &mut Option<super::known::Known>,
     ) -> Result<Packet, RelayError> {
-        let packet = packer.pack(chunk, known.as_ref()).await?;
+        let packet = packer.pack(after, chunk, known.as_ref()).await?;
         for (id, reason) in &packet.parked {
             self.relay.tell(&News::Parked { id: *id, reason: reason.clone() });
         }
@@ -150,7 +153,11 @@ impl Turn<'_> {
                     Next::End(ended) => return Ok(ended),
                 },
             };
-            if let Err(error) = send(&mut progress.publishing, packet.messages).await {
+            if packet.begins_tick {
+                progress.publishing.begin_tick();
+            }
+            let last = if progress.is_told { Last::Unknown } else { Last::Acknowledged };
+            if let Err(error) = progress.publishing.send(packet.messages, last).await {
                 return meaning(error);
             }
             progress.position = packet.end;
@@ -214,13 +221,27 @@ impl Turn<'_> {
         if self.relay.connects() != self.connects {
             return Ok(Some(Ended::Moved));
         }
-        let last = progress.publishing.last_sequence();
-        let info = self.stream.get_info().await.map_err(broker("look at the stream"))?;
-        if info.state.last_sequence != last {
+        if !self.is_stored(&mut progress.publishing).await? {
             return Ok(Some(Ended::Moved));
         }
+        let last = progress.publishing.last_sequence();
         let is_held = ledger.renew(self.holder, &progress.position, last).await?;
         Ok((!is_held).then_some(Ended::Overtaken))
+    }
+
+    /// Whether the stream ends with what was published. What was not acknowledged may still be on its way.
+    async fn is_stored(&self, publishing: &mut Publishing) -> Result<bool, RelayError> {
+        let until = Instant::now() + ACK_WAIT;
+        loop {
+            let info = self.stream.get_info().await.map_err(broker("look at the stream"))?;
+            if publishing.confirm(info.state.last_sequence) {
+                return Ok(true);
+            }
+            if publishing.is_settled() || Instant::now() >= until {
+                return Ok(false);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 }
 
@@ -230,20 +251,11 @@ enum Next {
     End(Ended),
 }
 
-async fn send(
-    publishing: &mut Publishing,
-    messages: Vec<super::message::Outgoing>,
-) -> Result<(), PublishError> {
-    for message in messages {
-        publishing.send(message).await?;
-    }
-    Ok(())
-}
-
 /// What it means for the relay that publishing stopped.
 fn meaning(error: PublishError) -> Result<Ended, RelayError> {
     match error.cause {
         PublishCause::Fenced { .. } => Ok(Ended::Overtaken),
+        PublishCause::OneOf { .. } => Ok(Ended::Moved),
         PublishCause::Duplicate { id, sequence } => Ok(Ended::Doubled { id, sequence }),
         PublishCause::Message(MessageError::TooLarge { id, .. })
         | PublishCause::TooLarge { id, .. } => Ok(Ended::TooLarge(id)),

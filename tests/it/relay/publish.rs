@@ -88,6 +88,24 @@ async fn message_that_the_broker_has_already_stops_it() {
     assert_eq!(stored_positions(&stream).await, positions(0..3));
 }
 
+/// Few messages are acknowledged, so which of those between was refused is not known before somebody goes on there.
+#[tokio::test]
+async fn refusal_in_the_middle_stops_what_is_behind_it_and_is_told_at_the_next_attempt() {
+    let nats = nats().await;
+    let stream = nats.spec.open(&nats.jet_stream).await.expect("made");
+    let publisher = Publisher::new(nats.jet_stream.clone(), nats.spec.name());
+    publisher.publish(messages(&nats, 0..3), 0).await.expect("published");
+    let given = [3, 4, 1, 5, 6].map(|n| messages(&nats, n..n + 1).remove(0));
+    let error = publisher.publish(given.clone(), 3).await.expect_err("a duplicate");
+    let PublishCause::OneOf { messages, id } = error.cause else { panic!("{error}") };
+    assert_eq!((messages, id, error.acked, error.last_sequence), (4, action(6).id, 1, 4));
+    assert_eq!(stored_positions(&stream).await, positions(0..5));
+    let error = publisher.publish(given[2..].to_vec(), 5).await.expect_err("the duplicate");
+    assert!(matches!(error.cause, PublishCause::Duplicate { sequence: 2, .. }), "{error}");
+    publisher.publish(given[3..].to_vec(), 5).await.expect("published");
+    assert_eq!(stored_positions(&stream).await, positions(0..7));
+}
+
 #[tokio::test]
 async fn message_that_is_too_large_is_told_and_what_was_before_it_is_stored() {
     let own = OwnNats::start("max_payload: 4096").await;

@@ -1,0 +1,110 @@
+//! Messages of a tick of the log are sent when all know its order.
+
+use std::time::Duration;
+
+use gesta::relay::{NatsOptions, Relay};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::rig::{PATIENCE, append, check_stream, start};
+use crate::support::{OwnNats, TestNats, database};
+
+/// Long enough for a message that is sent to be stored.
+const WHILE: Duration = Duration::from_millis(200);
+
+/// What becomes of the broker's answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    Pass,
+    /// They are kept back, but for those kept back before this time.
+    Held(u32),
+}
+
+/// Stands between a client and the broker; answers arrive when they are let through.
+struct Gate {
+    port: u16,
+    answers: watch::Sender<Answers>,
+}
+
+impl Gate {
+    async fn start(nats: &TestNats) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let broker = ("127.0.0.1", nats.client.server_info().port);
+        let (answers, rule) = watch::channel(Answers::Pass);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let broker = TcpStream::connect(broker).await.expect("the broker");
+                tokio::spawn(carry(client, broker, rule.clone()));
+            }
+        });
+        Self { port, answers }
+    }
+}
+
+async fn carry(client: TcpStream, broker: TcpStream, mut rule: watch::Receiver<Answers>) {
+    let ((mut from_client, mut to_client), (mut from_broker, mut to_broker)) =
+        (client.into_split(), broker.into_split());
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_broker).await });
+    let (mut held, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let is_let_out = tokio::select! {
+            Ok(n @ 1..) = from_broker.read(&mut buffer) => {
+                held.extend_from_slice(&buffer[..n]);
+                *rule.borrow() == Answers::Pass
+            }
+            Ok(()) = rule.changed() => *rule.borrow_and_update() != Answers::Held(0),
+            else => return,
+        };
+        if is_let_out && to_client.write_all(&std::mem::take(&mut held)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn last(nats: &TestNats) -> u64 {
+    let stream = nats.jet_stream.get_stream(nats.spec.name()).await.expect("the stream");
+    stream.cached_info().state.last_sequence
+}
+
+async fn until_last(nats: &TestNats, sequence: u64) {
+    let reached = async {
+        while last(nats).await < sequence {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect("it gets there");
+}
+
+/// Another relay may have read other ticks from the same place. Were the first message of one refused in its favour, the ones
+/// behind it could fit behind that relay's; so there are none until the first is known to be stored.
+#[tokio::test]
+async fn first_message_of_a_tick_is_sent_alone() {
+    let own = OwnNats::start("").await;
+    let nats = TestNats::on(&own.url(""), "ticks").await;
+    let db = database().await;
+    let store = db.store().await;
+    let gate = Gate::start(&nats).await;
+    let through = NatsOptions::parse(&format!("nats://127.0.0.1:{}", gate.port)).expect("a URL");
+    let client = through.connect().await.expect("connected");
+    let reader = db.store_as("gesta_relay").await;
+    let running = start(Relay::new(reader.pool(), client, nats.spec.clone(), nats.encoder.clone()));
+    running.until_caught_up().await;
+
+    gate.answers.send_replace(Answers::Held(0));
+    append(&store, 0..3).await;
+    until_last(&nats, 1).await;
+    // The next tick is read meanwhile.
+    append(&store, 3..6).await;
+    tokio::time::sleep(WHILE).await;
+    assert_eq!(last(&nats).await, 1, "nobody knows yet that the first one is stored");
+    gate.answers.send_replace(Answers::Held(1));
+    until_last(&nats, 4).await;
+    tokio::time::sleep(WHILE).await;
+    assert_eq!(last(&nats).await, 4, "nobody knows yet that the next tick's first one is stored");
+    gate.answers.send_replace(Answers::Pass);
+    until_last(&nats, 6).await;
+    assert_eq!(check_stream(&db, &nats).await, 6);
+    running.stop().await;
+}
