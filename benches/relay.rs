@@ -31,6 +31,10 @@ use tokio::sync::oneshot;
 
 /// How often each figure is taken; the two sides take turns.
 const ROUNDS: usize = 3;
+/// How long commits are made where the two sides take turns.
+const TURN: Duration = Duration::from_secs(2);
+/// Pairs of times without and with a relay.
+const PAIRS: usize = 20;
 /// Actions that are caught up with.
 const BACKLOG: usize = 50_000;
 /// How long commits are made for a figure.
@@ -185,17 +189,17 @@ async fn publish(place: &Place, messages: Vec<Message>) {
     }
 }
 
-/// When each action was committed, and how long its transaction took.
+/// When each action was committed, and how long its transaction and the commit of it took.
 #[derive(Default)]
 struct Commits {
     at: HashMap<ActionId, Instant>,
-    took: Vec<Duration>,
+    took: [Vec<Duration>; 2],
 }
 
 /// Commits for a while, so many a second, or as many as go.
-async fn commit(place: &Place, rate: Option<u32>) -> Commits {
+async fn commit(place: &Place, rate: Option<u32>, window: Duration) -> Commits {
     let all = Arc::new(Mutex::new(Commits::default()));
-    let until = Instant::now() + WINDOW;
+    let until = Instant::now() + window;
     let writers: Vec<_> = (0..WRITERS)
         .map(|n| {
             let (store, all) = (place.store.clone(), Arc::clone(&all));
@@ -224,14 +228,18 @@ async fn write(store: &Store, n: u32, rate: Option<u32>, until: Instant, all: &M
         let began = Instant::now();
         let tx = client.transaction().await.expect("begun");
         let receipt = store.append(&tx, action(number)).await.expect("appended");
+        let committing = Instant::now();
         tx.commit().await.expect("committed");
-        own.took.push(began.elapsed());
+        own.took[0].push(began.elapsed());
+        own.took[1].push(committing.elapsed());
         own.at.insert(receipt.id(), Instant::now());
         store.bell().ring();
     }
     let mut all = all.lock().expect("no panic");
     all.at.extend(own.at);
-    all.took.append(&mut own.took);
+    for (all, own) in all.took.iter_mut().zip(&mut own.took) {
+        all.append(own);
+    }
 }
 
 /// When each message came.
@@ -314,7 +322,7 @@ async fn latency(place: &Place) {
         let ringing = bell.then(|| {
             tokio::spawn(async move { ring_for(store.bell(), &client, &Subjects::default()).await })
         });
-        let commits = commit(place, rate).await;
+        let commits = commit(place, rate, WINDOW).await;
         let mut waits = Vec::new();
         for (id, at) in &commits.at {
             let seen = consumer.when(*id).await;
@@ -341,39 +349,62 @@ fn ms(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
 }
 
-/// The middle transaction of a writer at 1,000 commits a second, without and with a relay, in turn.
+/// The middle transaction of a writer at 1,000 commits a second, and the commit in it, without and with a relay, in turn. What
+/// the machine does besides changes from one minute to the next, so each is compared with those right before and after.
 async fn writers(place: &Place) {
-    let (mut without, mut with) = (Vec::new(), Vec::new());
     let (mut idle, mut busy) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let spent = Spent::now(place, None).await;
-        without.push(middle(commit(place, Some(1_000)).await));
-        idle.push(Spent::now(place, None).await.since(&spent, WINDOW));
-        let mut relaying = place.relaying();
-        relaying.until_caught_up();
-        let spent = Spent::now(place, Some(relaying.pid())).await;
-        with.push(middle(commit(place, Some(1_000)).await));
-        busy.push(Spent::now(place, Some(relaying.pid())).await.since(&spent, WINDOW));
-        relaying.stop();
+    for round in 0..PAIRS {
+        for relays in if round % 2 == 0 { [false, true] } else { [true, false] } {
+            let written = written(place, relays).await;
+            if relays { &mut busy } else { &mut idle }.push(written);
+        }
     }
-    let (without, with) = (median(without), median(with));
     println!(
-        "{:<44} {:>12} {:>12} {:>8}",
-        "a transaction, p50, milliseconds", "relay", "no relay", "ratio"
+        "{:<44} {:>12} {:>12} {:>8}   half of {PAIRS} pairs between",
+        "1000 commits a second, p50, milliseconds", "relay", "no relay", "ratio"
     );
+    for (n, name) in ["a transaction: begin, append, commit", "its commit alone"].iter().enumerate()
+    {
+        let of = |all: &[Written]| all.iter().map(|it| it.took[n]).collect::<Vec<_>>();
+        let pairs = of(&busy).into_iter().zip(of(&idle));
+        let mut ratios: Vec<_> = pairs.map(|(with, without)| with / without).collect();
+        ratios.sort_by(f64::total_cmp);
+        let [low, ratio, high] = [PAIRS / 4, PAIRS / 2, PAIRS * 3 / 4].map(|at| ratios[at]);
+        let (with, without) = (median(of(&busy)), median(of(&idle)));
+        println!("{name:<44} {with:>12.2} {without:>12.2} {ratio:>8.2}   {low:.2} and {high:.2}");
+    }
     println!(
-        "{:<44} {with:>12.2} {without:>12.2} {:>8.2}\n",
-        "1000 commits a second",
-        with / without
+        "\n{:<44} {:>12} {:>12}",
+        "processor time, milliseconds a second", "relay", "no relay"
     );
-    println!("{:<44} {:>12} {:>12}", "processor time, milliseconds a second", "relay", "no relay");
     for (n, name) in Spent::NAMES.iter().enumerate() {
-        let middle = |all: &[Spent]| median(all.iter().map(|spent| spent.0[n]).collect());
+        let middle = |all: &[Written]| median(all.iter().map(|it| it.spent.0[n]).collect());
         println!("{name:<44} {:>12.0} {:>12.0}", middle(&busy), middle(&idle));
     }
 }
 
-fn middle(mut commits: Commits) -> f64 {
-    commits.took.sort();
-    percentile(&commits.took, 50).as_secs_f64() * 1_000.0
+/// The middle transaction and the middle commit, in milliseconds, and what was spent.
+struct Written {
+    took: [f64; 2],
+    spent: Spent,
+}
+
+async fn written(place: &Place, relays: bool) -> Written {
+    let mut relaying = relays.then(|| place.relaying());
+    if let Some(relaying) = &mut relaying {
+        relaying.until_caught_up();
+    }
+    let pid = relaying.as_ref().map(Relaying::pid);
+    let before = Spent::now(place, pid).await;
+    let took = commit(place, Some(1_000), TURN).await.took.map(middle);
+    let spent = Spent::now(place, pid).await.since(&before, TURN);
+    if let Some(relaying) = relaying {
+        relaying.stop();
+    }
+    Written { took, spent }
+}
+
+fn middle(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    percentile(&times, 50).as_secs_f64() * 1_000.0
 }
