@@ -42,16 +42,11 @@ const ALL: i32 = 5;
 /// A place in the WAL, in bytes.
 pub(super) type Lsn = i64;
 
-/// Up to where the WAL is on disk, after so many pauses at most where that is not up to a place.
-pub(super) async fn flushed(client: &Client, pauses: i32, lsn: Lsn) -> Result<Lsn, Failure> {
-    let look = client.prepare_cached(FLUSHED).await.map_err(failed("prepare"))?;
-    let row = client.query_one(&look, &[&pauses, &Some(lsn)]).await;
-    Ok(row.map_err(failed("tell what is durable"))?.get(0))
-}
-
 /// Returns when the WAL is on disk up to a place.
 pub(super) async fn until_durable(client: &Client, lsn: Lsn) -> Result<(), Failure> {
-    if flushed(client, ALL, lsn).await? >= lsn {
+    let look = client.prepare_cached(FLUSHED).await.map_err(failed("prepare"))?;
+    let row = client.query_one(&look, &[&ALL, &Some(lsn)]).await;
+    if row.map_err(failed("tell what is durable"))?.get::<_, Lsn>(0) >= lsn {
         return Ok(());
     }
     client.batch_execute(FLUSH).await.map_err(failed("make what is visible durable"))

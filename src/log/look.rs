@@ -5,7 +5,7 @@ use futures_util::future::join5;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::durable::{FEW, FLUSHED, Lsn, flushed, until_durable};
+use super::durable::{FEW, FLUSHED, Lsn, until_durable};
 use super::error::LogError;
 use super::position::{Origin, Point, Position};
 use super::snapshot::Snapshot;
@@ -116,7 +116,7 @@ impl Now {
 /// A snapshot that rows were read under.
 pub(super) struct Mark {
     pub(super) now: Now,
-    /// Up to where the WAL was on disk when all else had been read.
+    /// Up to where the WAL was on disk when all else had been read; 0 where nobody has looked.
     flushed: Lsn,
 }
 
@@ -124,8 +124,7 @@ impl Mark {
     /// A snapshot without rows.
     pub(super) async fn look(client: &Client, tenant: Option<&Tenant>) -> Result<Self, LogError> {
         let now = Now::look(client, tenant).await?;
-        let flushed = flushed(client, 0, now.inserted).await.map_err(LogError::Database)?;
-        Ok(Self { now, flushed })
+        Ok(Self { now, flushed: 0 })
     }
 
     /// A snapshot, what a statement reads under it, and then what is on disk.

@@ -32,8 +32,10 @@ use async_nats::header::{self, HeaderValue};
 use async_nats::jetstream::context::{PublishAckFuture, PublishError as Refusal, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context, ErrorCode};
+use tokio::time::timeout;
 
 use super::message::{MessageError, Outgoing};
+use super::run::ACK_WAIT;
 use crate::action::ActionId;
 
 /// Messages under way.
@@ -242,7 +244,10 @@ impl Publisher {
             let publish = PublishMessage::build().payload(payload).headers(headers);
             return self.jet_stream.send_publish(subject, publish).await.map(Some);
         }
-        let sent = self.jet_stream.client().publish_with_headers(subject, headers, payload).await;
+        let client = self.jet_stream.client();
+        // The client waits for room as long as the broker is away.
+        let sent = timeout(ACK_WAIT, client.publish_with_headers(subject, headers, payload)).await;
+        let sent = sent.map_err(|_| Refusal::new(PublishErrorKind::TimedOut))?;
         sent.map_err(|error| Refusal::with_source(PublishErrorKind::Other, error))?;
         Ok(None)
     }
@@ -286,13 +291,11 @@ impl Publishing {
     }
 
     async fn send_one(&mut self, message: Outgoing, is_asked: bool) -> Result<(), PublishError> {
-        let Publisher { window, .. } = self.publisher;
-        while self.last_sequence < self.first || self.expected - self.last_sequence >= window as u64
-        {
-            if !self.note().await? {
-                break;
-            }
-        }
+        let window = self.publisher.window;
+        let waits = |it: &Self| {
+            it.last_sequence < it.first || it.expected - it.last_sequence >= window as u64
+        };
+        while waits(self) && self.note().await? {}
         let each = (window / WINDOW_PARTS).clamp(1, ACKED_AT_ONCE);
         let is_asked = is_asked || self.begins || self.unasked + 1 >= each;
         let (id, expected) = (message.id, self.expected);
