@@ -1,9 +1,6 @@
 //! Flags of the commands that talk to NATS: where it is, how to get in, which stream.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +11,7 @@ use super::session::Session;
 use super::when;
 use crate::config::{NatsKeys, Place, Secret};
 use crate::error::chain;
-use crate::local::Broker;
+use crate::local::{Broker, write_private};
 use crate::relay::{Encoder, Ids, Mode, NatsOptions, StreamSpec, Subjects};
 
 /// The file with the URL of a private server, in the folder of the private PostgreSQL.
@@ -114,16 +111,6 @@ impl Server {
         say::note(&format!("workers reach it by the URL in {}", path.display()));
         Ok(())
     }
-}
-
-/// Writes a file that nobody else can read, in place of the one that was there.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 impl NatsArgs {

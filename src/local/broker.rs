@@ -3,9 +3,9 @@
 //! Its folder is `nats` in the home, with the same locks, the same FIFO and the same watcher (`watch.rs`); what is said there
 //! about users that come and go holds here too.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::account::Account;
 use super::broker_program::{BrokerProgram, BrokerSearch};
-use super::home::POLL;
+use super::home::{POLL, write_private};
 use super::watch::{self, Hold, Watched};
 use super::{Home, LocalError, initdb, socket};
 
@@ -230,15 +230,7 @@ impl Starter {
             quoted(ports),
             quoted(&data),
         );
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(LocalError::io("remove", &path)(error));
-            }
-            _ => {}
-        }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(LocalError::io("write", &path))?;
+        write_private(&path, &text).map_err(LocalError::io("write", &path))?;
         self.account.hand_over(&path)?;
         Ok(path)
     }

@@ -1,6 +1,7 @@
 //! The folder in which everything of the local server lives, and the locks that guard it.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -158,6 +159,16 @@ fn try_lock(path: &Path) -> Result<Option<File>, LocalError> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(LocalError::io("lock", path)(source)),
     }
+}
+
+/// Writes a file that nobody else can read, in place of the one that was there.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]

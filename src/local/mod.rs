@@ -65,6 +65,8 @@ pub use binaries::{Binaries, Fetch, MAJOR_MIN, Places, Search};
 pub use broker::{Broker, BrokerError};
 pub use broker_program::{BrokerProgram, BrokerSearch};
 pub use error::LocalError;
+#[cfg(feature = "cli")]
+pub(crate) use home::write_private;
 pub use home::{Env, Home};
 pub use open::{DATABASE, OpenError, Private, admin};
 pub use server::{Durability, Left, Options, SUPERUSER, Server};
