@@ -75,10 +75,11 @@ impl Line {
                 let mut rest = word;
                 // A blank at the end of a line may stand outside of it.
                 while used + columns(rest.trim_end()) > width {
-                    // A word that fits nowhere begins here, unless there is hardly any room.
+                    // A word that fits nowhere begins here where it can be broken well, or nothing stands before it.
                     let left = width.saturating_sub(used);
-                    let whole = columns(rest.trim_end()) > width && left > width / 3;
-                    let (head, tail) = rest.split_at(if whole { fitting(rest, left) } else { 0 });
+                    let fits_nowhere = columns(rest.trim_end()) > width;
+                    let end = if fits_nowhere { broken(rest, left, used == 0) } else { 0 };
+                    let (head, tail) = rest.split_at(end);
                     push(&mut lines, *style, head);
                     rest = tail;
                     lines.push(Self::default());
@@ -125,6 +126,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// broken. Terminals join some sequences, such as emoji, into fewer.
 fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or_default()).sum()
+}
+
+/// Where a word is broken that does not fit into so many columns: behind a sign inside of it, or where the room ends if it
+/// must be broken, also where the sign is far from there.
+fn broken(word: &str, room: usize, must: bool) -> usize {
+    let end = fitting(word, room);
+    let sign = word[..end].rfind([':', '-', '.', '_']).map(|at| at + 1);
+    sign.filter(|sign| *sign >= end / 2).unwrap_or(if must { end } else { 0 })
 }
 
 /// How many bytes of a text fit into so many columns.
@@ -220,10 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn paths_break_behind_slashes_and_wide_characters_count_twice() {
+    fn paths_and_names_break_behind_signs_and_wide_characters_count_twice() {
         let line = Line::plain("updated file:docs/examples/curlx.c");
         let wrapped: Vec<_> = line.wrap(20).iter().map(text).collect();
         assert_eq!(wrapped, ["updated file:docs/", "examples/curlx.c"]);
+        let names: Vec<_> = Line::plain("events:write, x").wrap(10).iter().map(text).collect();
+        assert_eq!(names, ["events:", "write, x"]);
+        let names: Vec<_> = Line::plain("run, events:write").wrap(10).iter().map(text).collect();
+        assert_eq!(names, ["run, ", "events:", "write"]);
         assert_eq!(Line::plain("日本語").wrap(4).len(), 2);
         assert_eq!(Line::plain("abc dddddd").wrap(3).len(), 3, "the blank stands outside");
     }
