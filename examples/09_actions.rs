@@ -83,7 +83,7 @@ pub(crate) async fn story(store: &Store, tenant: Tenant) -> Result<String, Box<d
     let order = Start::new(kind, "close", selection.id).input(input).token(plan.token);
     let run = runs.start(&asker, order).await?.run;
     let mut text = format!("{}: {} of {}\n", run.label, run.counts.done, run.counts.total);
-    for item in runs.items(&tenant, run.id, gesta::run::ItemQuery::default()).await? {
+    for item in runs.items(&tenant, run.id, gesta::run::ItemQuery::default()).await?.items {
         let why = item.note.map(|note| format!(" ({note})")).unwrap_or_default();
         writeln!(text, "{} {}{why}", item.object, item.outcome.as_str())?;
     }

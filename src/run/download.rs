@@ -108,17 +108,17 @@ impl From {
             return Ok((self.bytes(&[], next).await?, Some(Next::Behind(None))));
         };
         let wanted = ItemQuery { outcome: Some(ItemOutcome::Done), after, limit: Some(PART_LEN) };
-        let found = self.runs.items(&self.run.tenant, self.run.id, wanted).await?;
-        let Some(last) = found.last().map(|item| item.place) else {
+        let page = self.runs.items(&self.run.tenant, self.run.id, wanted).await?;
+        if page.items.is_empty() {
             return Ok((Bytes::new(), None));
-        };
-        let goes_on = (found.len() == PART_LEN).then_some(Next::Behind(Some(last)));
+        }
+        let goes_on = page.next.map(|place| Next::Behind(Some(place)));
         let item = |info: super::info::ItemInfo| Item {
             place: info.place,
             object: info.object,
             name: info.name,
         };
-        let items: Vec<_> = found.into_iter().map(item).collect();
+        let items: Vec<_> = page.items.into_iter().map(item).collect();
         Ok((self.bytes(&items, next).await?, goes_on))
     }
 

@@ -45,14 +45,23 @@ ORDER BY m.number";
 pub struct ItemQuery {
     /// With this outcome; nothing for all.
     pub outcome: Option<ItemOutcome>,
-    /// Behind this place: the last one of the page before.
+    /// Behind this place: [`ItemPage::next`] of the page before.
     pub after: Option<u32>,
     /// How many, 1 to 1,000; 50 where nothing is said.
     pub limit: Option<usize>,
 }
 
+/// A page of objects, in the order of their places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemPage {
+    /// The objects.
+    pub items: Vec<ItemInfo>,
+    /// What to go on after; nothing on the last page.
+    pub next: Option<u32>,
+}
+
 impl Runs {
-    /// Objects of a run, in the order of their places.
+    /// Objects of a run.
     ///
     /// # Errors
     /// Where the tenant has no such run; the database's. A limit out of range is brought into it.
@@ -61,9 +70,9 @@ impl Runs {
         tenant: &Tenant,
         id: Uuid,
         wanted: ItemQuery,
-    ) -> Result<Vec<ItemInfo>, RunError> {
+    ) -> Result<ItemPage, RunError> {
         let limit = wanted.limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX);
-        let rows_max = i64::try_from(limit).unwrap_or_default();
+        let rows_max = i64::try_from(limit).unwrap_or_default() + 1;
         let after = wanted.after.map_or(-1, |place| i32::try_from(place).unwrap_or(i32::MAX));
         let mut client = self.client().await?;
         let tx = begin_by_index(&mut client, tenant).await?;
@@ -85,8 +94,10 @@ impl Runs {
         }
         let mut items = rows.iter().map(|row| read(&run, row)).collect::<Result<Vec<_>, _>>()?;
         items.sort_by_key(|item| item.place);
+        let has_more = items.len() > limit;
         items.truncate(limit);
-        Ok(items)
+        let next = items.last().filter(|_| has_more).map(|item| item.place);
+        Ok(ItemPage { items, next })
     }
 
     /// The messages of a run, the first 1,000.

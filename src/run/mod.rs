@@ -71,7 +71,7 @@ pub use error::RunError;
 pub use info::{
     Counts, ItemInfo, ItemOutcome, MessageInfo, RunInfo, RunState, SelectionInfo, Started,
 };
-pub use items::ItemQuery;
+pub use items::{ItemPage, ItemQuery};
 pub use list::{RunPage, RunQuery};
 pub use plan::{PLAN_LEN_MAX, Plan, Planned, PlannedAction};
 pub use runs::{

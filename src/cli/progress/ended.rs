@@ -32,7 +32,7 @@ pub(in crate::cli) async fn tell(
         [(ItemOutcome::Failed, run.counts.failed), (ItemOutcome::Denied, run.counts.denied)];
     for (outcome, count) in undone.into_iter().filter(|(_, count)| *count > 0) {
         let query = ItemQuery { outcome: Some(outcome), after: None, limit: Some(SHOWN) };
-        for item in engine.runs.items(engine.tenant(), run.id, query).await? {
+        for item in engine.runs.items(engine.tenant(), run.id, query).await?.items {
             let why = item.note.unwrap_or_default();
             say::warning(&format!("{} {}: {why}", item.object, outcome.as_str()));
         }

@@ -46,10 +46,9 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     while left > 0 && has_more {
         let limit = left.min(PAGE_LEN_MAX);
         let query = ItemQuery { outcome: args.outcome, after, limit: Some(limit) };
-        let found = engine.runs.items(engine.tenant(), args.id, query).await?;
-        (left, has_more) = (left - found.len(), found.len() == limit);
-        after = found.last().map(|item| item.place).or(after);
-        let items: Vec<_> = found.iter().map(ItemForm::from).collect();
+        let page = engine.runs.items(engine.tenant(), args.id, query).await?;
+        (left, has_more, after) = (left - page.items.len(), page.next.is_some(), page.next);
+        let items: Vec<_> = page.items.iter().map(ItemForm::from).collect();
         // One header for all pages.
         if is_first || out.format() == Format::Jsonl {
             out.list(&HEADER, &items, cells)?;

@@ -103,7 +103,7 @@ pub(crate) async fn get(
     let mut pairs = told;
     pairs.push(("limit", asked.limit.to_string()));
     let last = edges.last().filter(|_| has_more).map(|edge| edge.id.to_string());
-    let links = reading.links(&of, pairs, last).await?;
+    let links = reading.links(&of, &pairs, asked.cursor, last).await?;
     let items = edges.into_iter().map(EdgeForm::from).collect();
     Ok(linked(JsonReply(EdgesForm { items, next: links.next.clone() }), &links))
 }

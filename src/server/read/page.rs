@@ -78,15 +78,12 @@ pub(super) fn add_headers(headers: &mut HeaderMap, format: Format) {
 
 async fn links(reading: &Reading, asked: &Asked, page: &Page<Entry>) -> Result<Links, Problem> {
     let pairs = asked.listing.pairs(asked.now);
-    let with = |cursor: Option<String>| {
-        let cursor = cursor.map(|cursor| ("cursor", cursor));
-        reading.place.url(&pairs.iter().cloned().chain(cursor).collect::<Vec<_>>())
-    };
+    let of = |cursor| reading.place.page(&pairs, cursor);
     Ok(Links {
-        this: with(asked.listing.cursor.clone()),
-        first: Some(with(None)),
-        next: signed(reading, page.older).await?.map(|cursor| with(Some(cursor))),
-        prev: signed(reading, page.newer).await?.map(|cursor| with(Some(cursor))),
+        this: of(asked.listing.cursor.clone()),
+        first: Some(of(None)),
+        next: signed(reading, page.older).await?.map(|cursor| of(Some(cursor))),
+        prev: signed(reading, page.newer).await?.map(|cursor| of(Some(cursor))),
     })
 }
 

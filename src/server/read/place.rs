@@ -55,6 +55,12 @@ impl Place {
         format!("{}{}{}", self.api, self.path, query(pairs))
     }
 
+    /// The URL of a page: the first one, or the one of this cursor.
+    pub(super) fn page(&self, pairs: &[(&str, String)], cursor: Option<String>) -> String {
+        let cursor = cursor.map(|cursor| ("cursor", cursor));
+        self.url(&pairs.iter().cloned().chain(cursor).collect::<Vec<_>>())
+    }
+
     /// Where the actions and resources of a tenant are.
     ///
     /// # Errors

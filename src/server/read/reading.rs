@@ -140,23 +140,27 @@ impl Reading {
         Ok(self.state.seal().await?.sign(self.tenant()?, of, text))
     }
 
-    /// Links to the first page of what these parameters ask for, and to the one behind this place, where there is one.
+    /// Links to this page of what the parameters ask for, to the first one, and to the one behind a place, where there is one.
     ///
     /// # Errors
     /// Where the database does not tell the secret.
     pub(crate) async fn links(
         &self,
         of: &str,
-        mut pairs: Vec<(&str, String)>,
+        pairs: &[(&str, String)],
+        cursor: Option<String>,
         behind: Option<String>,
     ) -> Result<Links, Problem> {
-        let first = self.place.url(&pairs);
-        let mut links = Links { this: first.clone(), first: Some(first), ..Links::default() };
-        if let Some(place) = behind {
-            pairs.push(("cursor", self.sign(of, &place).await?));
-            links.next = Some(self.place.url(&pairs));
-        }
-        Ok(links)
+        let next = match behind {
+            Some(place) => Some(self.sign(of, &place).await?),
+            None => None,
+        };
+        Ok(Links {
+            this: self.place.page(pairs, cursor),
+            first: Some(self.place.page(pairs, None)),
+            next: next.map(|cursor| self.place.page(pairs, Some(cursor))),
+            prev: None,
+        })
     }
 
     /// Records that something is read; waits until that is handed over.

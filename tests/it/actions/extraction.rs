@@ -156,7 +156,7 @@ async fn run_now_is_completed_although_its_worker_is_killed() {
     );
     let items =
         runs.items(&tenant, run.id, ItemQuery { limit: Some(1_000), ..ItemQuery::default() }).await;
-    let items = items.expect("the objects");
+    let items = items.expect("the objects").items;
     let outcome = |id: &str| {
         let mut found = items.iter().filter(|item| item.object.id.as_str() == id);
         let item = found.next().expect(id);

@@ -23,7 +23,7 @@ async fn select(runs: &Runs, alice: &Asker, ids: &[&str]) -> Uuid {
 
 async fn outcomes(runs: &Runs, run: Uuid) -> Vec<(String, ItemOutcome)> {
     let items = runs.items(&Tenant::default(), run, ItemQuery::default()).await.expect("items");
-    items.into_iter().map(|item| (item.object.id.to_string(), item.outcome)).collect()
+    items.items.into_iter().map(|item| (item.object.id.to_string(), item.outcome)).collect()
 }
 
 /// Cases 39, 41, 42 and 43: a plan tells what goes with it, what forbids it and what is not permitted, and changes

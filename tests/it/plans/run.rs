@@ -67,7 +67,7 @@ async fn pieces_of_a_run_cost_the_same_wherever_they_are() {
     let (read, plans) = db
         .plans(async {
             let found = runs.list(&tenant, &of_object).await.expect("the runs");
-            let items = runs.items(&tenant, run.id, late).await.expect("the objects");
+            let items = runs.items(&tenant, run.id, late).await.expect("the objects").items;
             let again = runs.run(&tenant, run.id).await.expect("the run");
             (found.items.len(), items.len(), again.id)
         })

@@ -64,7 +64,8 @@ async fn cancelled_run_ends_at_once_and_what_is_under_way_is_undone() {
         after: None,
         limit: Some(1000),
     };
-    let pending = press.runs.items(&Tenant::default(), run.id, pending).await.expect("the objects");
+    let pending =
+        press.runs.items(&Tenant::default(), run.id, pending).await.expect("the objects").items;
     assert_eq!((pending.len(), pending[0].object.to_string().as_str()), (900, "article:101"));
     let about = press.stream(&format!("run:{}", run.id)).await;
     let verbs: Vec<_> = about.iter().map(|action| action.verb.as_str()).collect();

@@ -83,9 +83,12 @@ async fn pages_of_runs_and_objects_join() {
     let wanted = |outcome, after| ItemQuery { outcome, after, limit: Some(4) };
     let page = |query| press.runs.items(&run.tenant, run.id, query);
     let first = page(wanted(Some(ItemOutcome::Done), None)).await.expect("the objects");
-    assert_eq!(first.iter().map(|item| item.place).collect::<Vec<_>>(), [5, 6, 7, 8]);
+    assert_eq!(first.items.iter().map(|item| item.place).collect::<Vec<_>>(), [5, 6, 7, 8]);
+    assert_eq!(first.next, Some(8));
+    let last = page(wanted(Some(ItemOutcome::Done), Some(25))).await.expect("the objects");
+    assert_eq!((last.items.len(), last.next), (4, None), "a full page, and nothing behind it");
     let next = page(wanted(None, Some(3))).await.expect("the objects");
-    let told: Vec<_> = next.iter().map(|item| (item.place, item.outcome)).collect();
+    let told: Vec<_> = next.items.iter().map(|item| (item.place, item.outcome)).collect();
     assert_eq!(told, [(4, Skipped), (5, Done), (6, Done), (7, Done)]);
-    assert!(page(wanted(Some(ItemOutcome::Pending), None)).await.expect("none").is_empty());
+    assert!(page(wanted(Some(ItemOutcome::Pending), None)).await.expect("none").items.is_empty());
 }

@@ -240,15 +240,15 @@ impl Press {
 
     /// All objects of a run.
     pub(super) async fn items(&self, run: Uuid) -> Vec<ItemInfo> {
-        let mut items: Vec<ItemInfo> = Vec::new();
+        let (mut items, mut after) = (Vec::new(), None);
         loop {
-            let after = items.last().map(|item| item.place);
             let wanted = ItemQuery { after, limit: Some(1000), ..ItemQuery::default() };
             let page = self.runs.items(&Tenant::default(), run, wanted).await.expect("the items");
-            if page.is_empty() {
+            items.extend(page.items);
+            after = page.next;
+            if after.is_none() {
                 return items;
             }
-            items.extend(page);
         }
     }
 

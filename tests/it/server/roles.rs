@@ -276,6 +276,7 @@ async fn members_are_walked_through_page_by_page() {
         let answer = rig.get_as(&mia, &path).await;
         let page = answer.json();
         assert_eq!(answer.header("link").contains("rel=\"next\""), page["next"].is_string());
+        assert!(answer.header("link").contains(&format!("{path}>; rel=\"self\"")), "{path}");
         all.extend(page["items"].as_array().expect("members").iter().map(|it| it["id"].clone()));
         let url =
             page["next"].as_str().map(|url| url[url.find("/api").expect("a path")..].to_owned());

@@ -74,9 +74,9 @@ pub(crate) async fn get(
     let mut members = members.map_err(|error| by.refused(error))?;
     let has_more = members.len() > asked.limit;
     members.truncate(asked.limit);
-    let pairs = vec![("limit", asked.limit.to_string())];
+    let pairs = [("limit", asked.limit.to_string())];
     let last = members.last().filter(|_| has_more).map(|last| last.member.to_string());
-    let links = reading.links(&of, pairs, last).await?;
+    let links = reading.links(&of, &pairs, asked.cursor, last).await?;
     let items = members.iter().map(MemberForm::from).collect();
     Ok(linked(JsonReply(MembersForm { items, next: links.next.clone() }), &links))
 }

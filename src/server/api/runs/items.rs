@@ -91,19 +91,14 @@ pub(crate) async fn get(
         Some(cursor) => reading.opened(&of, cursor).await?.parse().ok(),
         None => None,
     };
-    let of_page = |after, limit| ItemQuery { outcome: asked.outcome, after, limit: Some(limit) };
-    let (runs, tenant) = (reading.state.runs(), reading.tenant()?);
-    let found = runs.items(tenant, id, of_page(after, asked.limit)).await?;
-    let last = found.last().filter(|_| found.len() == asked.limit).map(|item| item.place);
-    let last = match last {
-        Some(place) if !runs.items(tenant, id, of_page(last, 1)).await?.is_empty() => Some(place),
-        _ => None,
-    };
+    let query = ItemQuery { outcome: asked.outcome, after, limit: Some(asked.limit) };
+    let page = reading.state.runs().items(reading.tenant()?, id, query).await?;
     watching.record(id, &pairs).await?;
     if asked.limit != PAGE_LEN {
         pairs.push(("limit", asked.limit.to_string()));
     }
-    let links = reading.links(&of, pairs, last.map(|place| place.to_string())).await?;
-    let items = found.iter().map(ItemForm::from).collect();
+    let links =
+        reading.links(&of, &pairs, asked.cursor, page.next.map(|next| next.to_string())).await?;
+    let items = page.items.iter().map(ItemForm::from).collect();
     Ok(linked(JsonReply(ItemsForm { items, next: links.next.clone() }), &links))
 }

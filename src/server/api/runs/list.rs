@@ -119,7 +119,7 @@ pub(crate) async fn get(
         Some(cursor) => reading.opened(&of, cursor).await?.parse().ok(),
         None => None,
     };
-    let limit = asked.limit;
+    let (limit, cursor) = (asked.limit, asked.cursor.clone());
     let mut query = asked.query(now);
     if let Some(who) = watching.only() {
         if query.actor.as_ref().is_some_and(|actor| actor != who) {
@@ -135,7 +135,7 @@ pub(crate) async fn get(
     if limit != PAGE_LEN {
         pairs.push(("limit", limit.to_string()));
     }
-    let links = reading.links(&of, pairs, page.next.map(|next| next.to_string())).await?;
+    let links = reading.links(&of, &pairs, cursor, page.next.map(|next| next.to_string())).await?;
     let items = page.items.iter().map(RunForm::from).collect();
     Ok(linked(JsonReply(RunsForm { items, next: links.next.clone() }), &links))
 }

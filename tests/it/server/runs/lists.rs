@@ -71,6 +71,8 @@ async fn pages_of_runs_and_objects_have_all_of_them_and_cursors_of_their_own() {
         }
         let next = path_of(&room, &page.json()["next"]);
         assert_eq!(next.is_some(), page.header("link").contains("rel=\"next\""));
+        let this = page.header("link").split_once(">; rel=\"self\"").expect("a link").0;
+        assert_eq!(this.contains("cursor="), at.contains("cursor="), "{this}");
         cursor = next
             .as_ref()
             .and_then(|it| Some(it.split_once("cursor=")?.1.to_owned()))
