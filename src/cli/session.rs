@@ -21,6 +21,10 @@ const POOL_SIZE: usize = 4;
 /// The relay comes back every few milliseconds, and tries again whatever fails.
 const RELAY_VERIFIED_FOR: Duration = Duration::from_secs(1);
 
+/// `gesta relay status` says for how long others have had a transaction open. On a server that is shared, who runs it decides.
+const SEES_AGES: &str = "-- cli::session::sees_ages
+GRANT pg_read_all_stats TO gesta_relay";
+
 const IS_MEMBER: &str = "-- cli::session::is_member
 SELECT coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false)";
 
@@ -87,7 +91,12 @@ impl Session {
         let (endpoint, options, server) = match self.place()? {
             Place::Home(home) => {
                 let server = self.start(&home).await?;
-                migrate(&mut admin(&server).await?).await?;
+                let mut admin = admin(&server).await?;
+                migrate(&mut admin).await?;
+                if role == Role::Relay {
+                    // Where two processes do it at once, one of them succeeds.
+                    let _ = admin.batch_execute(SEES_AGES).await;
+                }
                 let endpoint = Endpoint::from(server.config(role.name(), DATABASE));
                 (endpoint, PoolOptions::default(), Some(server))
             }

@@ -24,6 +24,12 @@ fn judge(holders: &[Holder]) -> Check {
     let old = |holder: &&Holder| holder.age.is_some_and(|age| age > AGE_MAX);
     let count = holders.iter().filter(old).count();
     let Some(oldest) = holders.iter().find(old) else {
+        let unknown = holders.iter().filter(|holder| holder.age.is_none()).count();
+        if unknown > 0 {
+            let found =
+                format!("{unknown} of other users that write are open, not known for how long");
+            return Check::warn(NAME, found, "GRANT pg_read_all_stats TO this user");
+        }
         return Check::ok(NAME, "none that writes is open for longer than a minute");
     };
     let seconds = oldest.age.unwrap_or_default().as_secs();
@@ -49,11 +55,21 @@ fn judge(holders: &[Holder]) -> Check {
 mod tests {
     use super::*;
 
-    fn holder(age: u64, writing: Writing) -> Holder {
+    fn holder(age: impl Into<Option<u64>>, writing: Writing) -> Holder {
         let (user, application) = ("app".to_owned(), "worker".to_owned());
         let (since, state, query_started) = (None, None, None);
-        let age = Some(Duration::from_secs(age));
+        let age = age.into().map(Duration::from_secs);
         Holder { writing, xid: 7, user, application, since, age, query_started, state }
+    }
+
+    #[test]
+    fn transaction_of_unknown_age_is_not_taken_for_a_short_one() {
+        let [hidden, long] = [None, Some(90)].map(|age| holder(age, Writing::Session { pid: 42 }));
+        let check = judge(std::slice::from_ref(&hidden));
+        assert!(matches!(check.state, super::super::State::Warn), "{}", check.found);
+        assert!(check.found.starts_with("1 of other users"), "{}", check.found);
+        let check = judge(&[long, hidden]);
+        assert!(check.found.starts_with("1 open for longer than a minute"), "{}", check.found);
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! PostgreSQL's prompt: an ordinary role with tables of its own.
 
-use super::program::Gesta;
-use crate::support::{TestDb, database};
+use std::io::{BufRead, BufReader, Write};
+
+use super::program::{Gesta, json_lines};
+use crate::support::{OwnHome, TestDb, database, nats};
+
+fn gesta(db: &TestDb) -> Gesta {
+    with_psql(Gesta::on(db), db)
+}
 
 /// With the psql of the server, where it has one, else that of the machine.
-fn gesta(db: &TestDb) -> Gesta {
+fn with_psql(gesta: Gesta, db: &TestDb) -> Gesta {
     let psql = db.program("psql");
-    let gesta = Gesta::on(db);
     if psql.is_file() { gesta.env("PSQL", psql.display().to_string()) } else { gesta }
 }
 
@@ -46,4 +51,25 @@ async fn people_at_psql_have_tables_of_their_own_and_cannot_change_the_log() {
     }
     let code = gesta.run(&["psql", "-v", "ON_ERROR_STOP=1", "-f", "/no/such/file"]).code();
     assert_ne!(code, 0, "psql's own code is passed on");
+}
+
+/// On a server that is shared, the relay's role may know it where a superuser says so.
+#[tokio::test]
+async fn transaction_that_is_open_on_a_private_server_is_told_with_its_age() {
+    let (home, db, nats) = (OwnHome::new().await, database().await, nats().await);
+    let gesta = with_psql(Gesta::home(home.path()), &db).env("GESTA_NATS_URL", nats.url());
+    let gesta = gesta.env("GESTA_NATS_STREAM", nats.spec.name());
+    let mut psql = gesta.spawn(&["psql", "-Atq"]);
+    let mut stdin = psql.stdin.take().expect("a pipe");
+    stdin.write_all(b"BEGIN;\nSELECT pg_current_xact_id();\n").expect("it reads");
+    let mut xid = String::new();
+    let mut lines = BufReader::new(psql.stdout.take().expect("a pipe"));
+    lines.read_line(&mut xid).expect("an id");
+    let status = json_lines(&gesta.run(&["relay", "status"]).stdout).remove(0);
+    let open = &status["writing"][0];
+    assert_eq!((open["xid"].to_string(), open["seconds"].is_f64()), (xid.trim().into(), true));
+    assert_eq!(open["state"], "idle in transaction");
+    drop(stdin);
+    assert!(psql.wait().expect("it ends").success());
+    home.remove();
 }
