@@ -215,7 +215,7 @@ BEGIN
         -- Somebody may have made all constraints immediate; the session's actions come only after its statement.
         SET CONSTRAINTS gesta.claim_settled DEFERRED;
         INSERT INTO gesta.claim (relation, object_type, changed, after_seq)
-        SELECT $1, $2, $3, CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM gesta.action_seq AS s;
+        SELECT $1, $2, $3, coalesce(pg_sequence_last_value('gesta.action_seq'), 0);
     END IF;
 END
 $_$;

@@ -1,11 +1,11 @@
 //! Looks at the database: what it is, how far it has come, and rows under one snapshot.
 
 use deadpool_postgres::Client;
-use futures_util::future::join5;
+use futures_util::future::join4;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::durable::{FEW, FLUSHED, Lsn, until_durable};
+use super::durable::{FEW, Lsn, flushed, until_durable};
 use super::error::LogError;
 use super::position::{Origin, Point, Position};
 use super::snapshot::Snapshot;
@@ -13,29 +13,32 @@ use crate::resource::Tenant;
 use crate::store::{Failure, failed};
 
 /// The look: what the database is; the snapshot; then how far the sequence has come; then how many transaction ids from the
-/// snapshot's `xmax` on have been given out, which `age` tells; and the WAL that all this is in. The row of the sequence is
-/// read before the list of results is computed. What does not change while a connection lasts is kept in `gesta.origin`;
-/// reading the control file costs as much as the rest.
+/// snapshot's `xmax` on have been given out, which `age` tells; and the WAL that all this is in. The sequence is read before
+/// the list of results is computed, and by the function, which waits for whoever is changing it: its row says 32 more while
+/// `nextval` writes the WAL for the next values. To who may not read it the function says what it says of one that has not
+/// begun; so the row is named as well.
 ///
 /// The rest is for what comes after it in its transaction: the tenant for row security; no JIT, which would cost more than it
-/// runs; where the WAL is, for [`FLUSHED`]. For what is new ($2), only indexes: whatever the planner knows of a table that has
-/// just grown, a plan that is made once must not read all of it.
+/// runs; where the WAL is. For what is new ($2), only indexes: whatever the planner knows of a table that has just grown, a
+/// plan that is made once must not read all of it.
 const LOOK: &str = "-- log::look::look
-SELECT pg_is_in_recovery(), row_security_active('gesta.action') AND NOT pg_has_role('gesta_auditor', 'USAGE'),
-    CASE WHEN NOT pg_is_in_recovery() THEN coalesce(nullif(current_setting('gesta.origin', true), ''), (
-        SELECT set_config('gesta.origin', concat_ws(' ', c.system_identifier,
-            substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), d.oid), false)
-        FROM pg_control_system() AS c, pg_database AS d
-        WHERE d.datname = current_database())) END,
-    'gesta.action'::regclass::oid, pg_current_snapshot()::text, CASE WHEN s.is_called THEN s.last_value ELSE 0 END,
-    age(pg_snapshot_xmax(pg_current_snapshot())::xid),
+SELECT pg_is_in_recovery(), row_security_active('gesta.action'::regclass) AND NOT pg_has_role('gesta_auditor', 'USAGE'),
+    current_setting('gesta.origin', true), 'gesta.action'::regclass::oid, pg_current_snapshot()::text,
+    coalesce(n.seq, (SELECT 0 FROM gesta.action_seq)), age(pg_snapshot_xmax(pg_current_snapshot())::xid),
     CASE WHEN NOT pg_is_in_recovery() THEN
         set_config('gesta.inserted', (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, true)::bigint END,
     set_config('gesta.tenant', $1, true), set_config('jit', 'off', true),
     set_config('plan_cache_mode', CASE WHEN $2 THEN 'force_generic_plan' ELSE 'force_custom_plan' END, true),
     CASE WHEN $2 THEN set_config('enable_seqscan', 'off', true) END,
     CASE WHEN $2 THEN set_config('enable_bitmapscan', 'off', true) END
-FROM gesta.action_seq AS s";
+FROM pg_sequence_last_value('gesta.action_seq'::regclass) AS n (seq)";
+
+/// What does not change while a connection lasts is kept in `gesta.origin`: reading the control file costs as much as a look.
+const ORIGIN: &str = "-- log::look::origin
+SELECT set_config('gesta.origin', concat_ws(' ', c.system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), d.oid),
+    false)
+FROM pg_control_system() AS c, pg_database AS d
+WHERE d.datname = current_database()";
 
 const BEGIN: &str = "-- log::look::begin
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -68,26 +71,28 @@ impl Now {
             let tenant = tenant.map_or("", Tenant::as_str);
             client.query_one(&look, &[&tenant, &true]).await.map_err(failed("tell its snapshot"))
         };
-        Self::of(&row.await.map_err(LogError::Database)?, tenant)
+        Self::of(client, &row.await.map_err(LogError::Database)?, tenant).await
     }
 
-    fn of(row: &Row, tenant: Option<&Tenant>) -> Result<Self, LogError> {
+    async fn of(client: &Client, row: &Row, tenant: Option<&Tenant>) -> Result<Self, LogError> {
         if row.get(0) {
             return Err(LogError::Standby);
         }
         if row.get(1) && tenant.is_none() {
             return Err(LogError::TenantMissing);
         }
-        Self::read(row).map_err(LogError::Database)
+        Self::read(client, row).await.map_err(LogError::Database)
     }
 
-    fn read(row: &Row) -> Result<Self, Failure> {
-        let mut parts = row.get::<_, &str>(2).split(' ');
-        let mut part = || parts.next().unwrap_or_default();
-        let system = part().parse::<i64>().map_err(strange)?.cast_unsigned();
-        let timeline = u32::from_str_radix(part(), 16).map_err(strange)?;
-        let database = part().parse().map_err(strange)?;
-        let origin = Origin { system, timeline, database, table: row.get(3) };
+    async fn read(client: &Client, row: &Row) -> Result<Self, Failure> {
+        let (told, table) = (row.get::<_, Option<&str>>(2), row.get(3));
+        // It is empty after RESET ALL.
+        let origin = if let Some(told) = told.filter(|told| !told.is_empty()) {
+            origin(told, table)?
+        } else {
+            let told = client.query_one(ORIGIN, &[]).await.map_err(failed("tell what it is"))?;
+            origin(told.get(0), table)?
+        };
         let snapshot: Snapshot = row.get::<_, &str>(4).parse().map_err(strange)?;
         let next = snapshot.xmax.saturating_add(u64::try_from(row.get::<_, i32>(6)).unwrap_or(0));
         Ok(Self { origin, snapshot, seq: row.get(5), next, inserted: row.get(7) })
@@ -113,11 +118,21 @@ impl Now {
     }
 }
 
+/// What [`ORIGIN`] says, of this table.
+fn origin(told: &str, table: u32) -> Result<Origin, Failure> {
+    let mut parts = told.split(' ');
+    let mut part = || parts.next().unwrap_or_default();
+    let system = part().parse::<i64>().map_err(strange)?.cast_unsigned();
+    let timeline = u32::from_str_radix(part(), 16).map_err(strange)?;
+    let database = part().parse().map_err(strange)?;
+    Ok(Origin { system, timeline, database, table })
+}
+
 /// A snapshot that rows were read under.
 pub(super) struct Mark {
     pub(super) now: Now,
-    /// Up to where the WAL was on disk when all else had been read; 0 where nobody has looked.
-    flushed: Lsn,
+    /// Up to where the WAL was on disk later; 0 where nobody has looked.
+    pub(super) flushed: Lsn,
 }
 
 impl Mark {
@@ -127,7 +142,7 @@ impl Mark {
         Ok(Self { now, flushed: 0 })
     }
 
-    /// A snapshot, what a statement reads under it, and then what is on disk.
+    /// A snapshot, and what a statement reads under it.
     pub(super) async fn with_rows(
         client: &Client,
         tenant: Option<&Tenant>,
@@ -136,24 +151,24 @@ impl Mark {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<(Self, Vec<Row>), LogError> {
         let read = flight(client, tenant, access, sql, params).await;
-        let (look, rows, flushed) = read.map_err(LogError::Database)?;
-        // On a standby the others have failed.
-        let now = Now::of(&look, tenant)?;
-        let (rows, flushed) =
-            rows.and_then(|rows| Ok((rows, flushed?))).map_err(LogError::Database)?;
-        Ok((Self { now, flushed }, rows))
+        let (look, rows) = read.map_err(LogError::Database)?;
+        // On a standby the rows have failed.
+        let now = Now::of(client, &look, tenant).await?;
+        Ok((Self { now, flushed: 0 }, rows.map_err(LogError::Database)?))
     }
 
     /// Returns when all that the snapshot sees is durable.
     pub(super) async fn settle(&self, client: &Client) -> Result<(), LogError> {
-        if self.is_durable() {
+        if self.flushed >= self.now.inserted {
             return Ok(());
         }
         until_durable(client, self.now.inserted).await.map_err(LogError::Database)
     }
 
-    pub(super) fn is_durable(&self) -> bool {
-        self.flushed >= self.now.inserted
+    /// Whether all that it sees is durable, now or in a moment.
+    pub(super) async fn is_durable(&mut self, client: &Client) -> Result<bool, LogError> {
+        self.flushed = flushed(client, FEW, self.now.inserted).await.map_err(LogError::Database)?;
+        Ok(self.flushed >= self.now.inserted)
     }
 
     pub(super) fn point(&self) -> Point {
@@ -162,34 +177,31 @@ impl Mark {
     }
 }
 
-/// A transaction: the look, the rows of a statement, what is on disk. All five messages leave in one flight, and the first
-/// poll sends them, so a future that is dropped leaves no transaction open behind it.
+/// A transaction: the look, and the rows of a statement. All four messages leave in one flight, and the first poll sends them,
+/// so a future that is dropped leaves no transaction open behind it.
 async fn flight(
     client: &Client,
     tenant: Option<&Tenant>,
     access: Access,
     sql: &'static str,
     params: &[&(dyn ToSql + Sync)],
-) -> Result<(Row, Result<Vec<Row>, Failure>, Result<Lsn, Failure>), Failure> {
+) -> Result<(Row, Result<Vec<Row>, Failure>), Failure> {
     let (tenant, newest) = (tenant.map_or("", Tenant::as_str), access == Access::Newest);
     let look = client.prepare_cached(LOOK).await.map_err(failed("prepare"))?;
     let rows = client.prepare_cached(sql).await.map_err(failed("prepare"))?;
-    let disk = client.prepare_cached(FLUSHED).await.map_err(failed("prepare"))?;
-    let (begun, look, rows, flushed, ended) = join5(
+    let (begun, look, rows, ended) = join4(
         client.batch_execute(BEGIN),
         client.query_one(&look, &[&tenant, &newest]),
         client.query(&rows, params),
-        client.query_one(&disk, &[&FEW, &None::<Lsn>]),
         client.batch_execute("COMMIT"),
     )
     .await;
     begun.map_err(failed("begin"))?;
     let look = look.map_err(failed("tell its snapshot"))?;
     let rows = rows.map_err(failed("read committed actions"));
-    let flushed = flushed.map(|row| row.get(0)).map_err(failed("tell what is durable"));
     // Where one of them has failed it is a rollback, which succeeds.
     ended.map_err(failed("end the transaction"))?;
-    Ok((look, rows, flushed))
+    Ok((look, rows))
 }
 
 /// A row that no version of this program wrote.

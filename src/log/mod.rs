@@ -41,6 +41,8 @@
 //! # What can go wrong, and does not
 //!
 //! - *Rollback, savepoints.* What was rolled back is in no snapshot; rows carry the id of their top-level transaction.
+//! - *The sequence's row* says 32 more than has been given out while `nextval` writes the WAL for the next values. A reader that
+//!   believed it would take what is stored next for what has been read, so it waits for `nextval` (`look.rs`).
 //! - *Prepared transactions* are in progress until they are committed, also through a restart.
 //! - *Crash.* A transaction that commits with `synchronous_commit = off` is visible before it is durable. Before anything is
 //!   handed out, its WAL is on disk (`durable.rs`); what was handed out exists after any crash, and so do the values of

@@ -5,7 +5,7 @@
 //! then the next transaction id, then the rows: all of this under the one snapshot.
 //!
 //! ```text
-//! LOOK     BEGIN     LOOK: snapshot N, then seq, next, WAL     ROWS     FLUSHED: is the WAL on disk up to there?     COMMIT
+//! LOOK     BEGIN     LOOK: snapshot N, then seq, next, WAL     ROWS, and whether the WAL is on disk up to there     COMMIT
 //! ```
 //!
 //! With P the snapshot of the position, what N sees and P did not is, disjoint:
@@ -233,7 +233,7 @@ impl Log {
         limit: usize,
     ) -> Result<Chunk, LogError> {
         let range = Range::new(after);
-        let (mark, rows) = range.rows(client, after, self.tenant.as_ref(), limit).await?;
+        let (mut mark, rows) = range.rows(client, after, self.tenant.as_ref(), limit).await?;
         mark.now.admits(after)?;
         let until = match &after.tick {
             Some(tick) => Arc::clone(&tick.until),
@@ -245,10 +245,12 @@ impl Log {
             let more = chunk.more || !mark.now.has_nothing_after(&chunk.end);
             return Ok(Chunk { more, ..chunk });
         }
-        let nothing = chunk.entries.is_empty() && !chunk.more;
-        // Nothing to hand out, so nobody is made to wait, unless each further look would pass over much again.
-        if nothing && !mark.is_durable() && mark.now.seq - after.from.seq < WINDOW / 10 {
-            return Ok(Chunk { end: after.clone(), ..chunk });
+        if chunk.entries.is_empty() && !chunk.more {
+            let is_near = || mark.now.seq - after.from.seq < WINDOW / 10;
+            // Nothing to hand out, so nobody is made to wait, unless each further look would pass over much again.
+            if mark.now.has_nothing_after(after) || (is_near() && !mark.is_durable(client).await?) {
+                return Ok(Chunk { end: after.clone(), ..chunk });
+            }
         }
         mark.settle(client).await?;
         Ok(chunk)

@@ -6,6 +6,7 @@ use deadpool_postgres::Client;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::durable::disk;
 use super::error::LogError;
 use super::look::{Access, Mark, strange};
 use super::position::{Point, Position, Unfinished};
@@ -27,11 +28,14 @@ const SINGLY_MAX: u64 = 1_000;
 /// each transaction that was in progress costs more.
 const NEAR_MAX: i64 = 200;
 
-/// A statement for rows of the log, with [`XID`], [`SEQ`] and [`AUDIENCE`] behind the columns of the action.
+/// A statement for rows of the log, with [`XID`], [`SEQ`], [`AUDIENCE`] and [`FLUSHED`] behind the columns of the action. Where
+/// the tick ends with another snapshot than this transaction's, it is known to be durable.
 macro_rules! told {
-    ($name:literal, $limit:literal, $($rows:expr),+) => {
+    ($name:literal, $until:literal, $limit:literal, $($rows:expr),+) => {
         concat!(
-            $name, "\nSELECT ", columns!(), ", a.xid::text, a.seq, v.audience
+            $name, "\n",
+            disk!("2", concat!("CASE WHEN ", $until, "::text IS NULL THEN current_setting('gesta.inserted')::bigint END")), "
+SELECT ", columns!(), ", a.xid::text, a.seq, v.audience, (SELECT max(d.flushed) FROM disk AS d)
 FROM (
     ", $($rows),+, "
 ) AS a
@@ -52,6 +56,7 @@ LIMIT ", $limit
 /// one of them for each transaction.
 const NEAR: &str = told!(
     "-- log::tick::near",
+    "$6",
     "$9",
     "SELECT ",
     columns!(),
@@ -79,6 +84,7 @@ const NEAR: &str = told!(
 /// a transaction has many rows, it would else walk all of them in the order of `seq` to get there.
 const ROWS: &str = told!(
     "-- log::tick::rows",
+    "$7",
     "$10",
     "(SELECT ",
     columns!(),
@@ -129,6 +135,8 @@ const XID: usize = 20;
 const SEQ: usize = 21;
 /// The audience that holds now, where it is another than the action was stored with; there are few.
 const AUDIENCE: usize = 22;
+/// Up to where the WAL is on disk, perhaps after a moment.
+const FLUSHED: usize = 23;
 
 /// Values of `seq` that a statement looks at.
 pub(super) struct Range {
@@ -164,7 +172,7 @@ impl Range {
             let (seen, next) = (snapshot.to_string(), next.to_string());
             let params: [&(dyn ToSql + Sync); 9] =
                 [&seen, &next, seq, done, last, &until, &beyond, &name, &len];
-            return Mark::with_rows(client, tenant, Access::Newest, NEAR, &params).await;
+            return Self::told(client, tenant, NEAR, &params).await;
         }
         let singly = snapshot.xmax.saturating_add(SINGLY_MAX).min(*next);
         let running = snapshot.running.iter().copied().chain(snapshot.xmax..singly);
@@ -172,7 +180,21 @@ impl Range {
         let (singly, next) = (singly.to_string(), next.to_string());
         let params: [&(dyn ToSql + Sync); 10] =
             [&running, &singly, &next, seq, done, last, &until, &beyond, &name, &len];
-        Mark::with_rows(client, tenant, Access::Newest, ROWS, &params).await
+        Self::told(client, tenant, ROWS, &params).await
+    }
+
+    async fn told(
+        client: &Client,
+        tenant: Option<&Tenant>,
+        sql: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<(Mark, Vec<Row>), LogError> {
+        let newest = Access::Newest;
+        let (mut mark, rows) = Mark::with_rows(client, tenant, newest, sql, params).await?;
+        if let Some(row) = rows.first() {
+            mark.flushed = row.get(FLUSHED);
+        }
+        Ok((mark, rows))
     }
 
     /// The rows as entries, each with the position after it; the tick ends with `until`.

@@ -8,8 +8,15 @@
 //! That is so because nobody else publishes in another order. The position of the first message of a tick of the log
 //! ([`crate::log`]) names the tick, and whoever goes on behind it goes on in the tick's order. Before it is stored there may
 //! be relays with other ticks, whose messages may have the number and the id that a later one of this tick expects, after
-//! one of its own was refused. So nothing is sent behind the first message of a tick until it is acknowledged; then the rest
-//! follow in a window, and the next tick's first one right behind them.
+//! one of its own was refused:
+//!
+//! ```text
+//! relay A   a tick:     1 2 3 9        1 refused, 2 there already, 3 fits behind 2: 1 would be lost
+//! relay B   two ticks:  9 | 2 …        when it looked, 1 and 3 were in progress
+//! ```
+//!
+//! The second message names the first by its id, so both go at once; nothing is sent behind them until the first is
+//! acknowledged. Then the rest follow in a window, and the next tick's first one right behind them.
 //!
 //! An acknowledgement costs the broker and this process about what a message costs, and tells of all messages before it. So
 //! it is asked for with the first message of a tick, and a few between. Where one of those without was not stored, none of the
@@ -293,7 +300,9 @@ impl Publishing {
     async fn send_one(&mut self, message: Outgoing, is_asked: bool) -> Result<(), PublishError> {
         let window = self.publisher.window;
         let waits = |it: &Self| {
-            it.last_sequence < it.first || it.expected - it.last_sequence >= window as u64
+            let follows_the_first = it.expected == it.first && !it.begins;
+            let is_ordered = it.last_sequence >= it.first || follows_the_first;
+            !is_ordered || it.expected - it.last_sequence >= window as u64
         };
         while waits(self) && self.note().await? {}
         let each = (window / WINDOW_PARTS).clamp(1, ACKED_AT_ONCE);

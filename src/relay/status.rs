@@ -18,8 +18,7 @@ use crate::log::{CHUNK_LEN_MAX, Entry, Holder, LogError, Position};
 const COUNTED_MAX: u64 = 10_000;
 
 const NOW: &str = "-- relay::status::now
-SELECT clock_timestamp(), s.last_value
-FROM gesta.action_seq AS s";
+SELECT clock_timestamp(), coalesce(pg_sequence_last_value('gesta.action_seq'), 0)";
 
 /// How far the relay is.
 #[derive(Clone, Debug)]

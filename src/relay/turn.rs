@@ -22,10 +22,10 @@ use crate::log::{CHUNK_LEN_MAX, Chunk, Position};
 
 /// Chunks that are read before the ones in front of them are published.
 const READ_AHEAD: usize = 2;
-/// Looks at the log begin at least this far apart once all has been read; the runtime's clock makes three milliseconds of it
-/// at most. A look costs the server some tenths of a millisecond, whether it finds one action or ten, and the broker and this
-/// process wake up for each: writers on the same cores wait for that.
-const PACE: Duration = Duration::from_millis(2);
+/// Looks at the log are this far apart once all has been read, taken together: the runtime's clock goes by milliseconds. A look
+/// costs the server some tenths of a millisecond, whether it finds one action or ten, and the broker and this process wake up
+/// for each: writers on the same cores wait for that.
+const PACE: Duration = Duration::from_micros(3_500);
 /// Between two looks at a stream that does not have yet what was sent.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Bytes of payloads that a chunk should have at most, as far as the one before tells.
@@ -97,7 +97,7 @@ impl Turn<'_> {
         let packer = Packer { encoder, publisher, ledger, poison: self.poison };
         let Cursor { mut position, mut known, .. } = cursor;
         let mut limit = CHUNK_LEN_MAX;
-        let mut began = Instant::now();
+        let mut due = Instant::now();
         // The first chunk may be empty, so that all is known to be published where there is nothing new.
         let mut chunk = log.read(&position, limit).await.map_err(RelayError::Log)?;
         loop {
@@ -113,8 +113,8 @@ impl Turn<'_> {
             let next = if more {
                 log.read(&position, limit).await
             } else {
-                sleep_until(began + PACE).await;
-                began = Instant::now();
+                due = Instant::now().max(due + PACE);
+                sleep_until(due).await;
                 log.next(&position, limit).await
             };
             chunk = next.map_err(RelayError::Log)?;

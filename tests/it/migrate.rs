@@ -14,7 +14,7 @@ use crate::support::{OwnCluster, bare_database};
 /// Databases of one cluster that are migrated at the same moment.
 const AT_ONCE: usize = 6;
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "0001_roles",
     "0002_action",
     "0003_partitions",
@@ -25,6 +25,7 @@ const ALL: [&str; 10] = [
     "0008_secret",
     "0009_run",
     "0010_role",
+    "0011_claim",
 ];
 
 async fn connect(config: &Config) -> Client {
@@ -99,7 +100,7 @@ async fn processes_that_start_at_once_apply_each_migration_once() {
     }
     applied.sort_unstable();
     assert_eq!(applied, [0, 0, 0, 0, 0, ALL.len()]);
-    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 10);
+    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 11);
 }
 
 /// Roles belong to the cluster, where no lock of one database reaches.
@@ -160,7 +161,7 @@ async fn newer_database_is_refused() {
     let error = migrate(&mut client).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "this database is at migration 99, this program knows 10: use a newer gesta"
+        "this database is at migration 99, this program knows 11: use a newer gesta"
     );
 }
 
@@ -170,17 +171,17 @@ async fn failing_migration_leaves_nothing() {
     let mut client = db.admin().await;
     let mut broken = known();
     let sql = "CREATE TABLE gesta.half (); SELECT 1 / 0";
-    broken.push(Migration { version: 11, name: "0011_broken", sql });
+    broken.push(Migration { version: 12, name: "0012_broken", sql });
     let error = migrate_with(&mut client, &broken).await.expect_err("it fails");
     let text = chain(&error);
-    assert!(text.starts_with("failed to apply migration 0011_broken: division by zero"), "{text}");
+    assert!(text.starts_with("failed to apply migration 0012_broken: division by zero"), "{text}");
     assert!(!has_schema(&client).await);
 
     migrate(&mut client).await.expect("migrated");
     migrate_with(&mut client, &broken).await.expect_err("it fails");
     let half = "SELECT count(*) FROM pg_class WHERE relname = 'half'";
     assert_eq!(number(&client, half).await, 0);
-    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 10);
+    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 11);
     assert!(migrate(&mut client).await.expect("as before").is_empty());
 }
 
@@ -191,7 +192,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
     migrate(&mut cluster.admin("postgres").await).await.expect("migrated");
     let mut later = known();
     let sql = "CREATE TABLE gesta.later ()";
-    later.push(Migration { version: 11, name: "0011_later", sql });
+    later.push(Migration { version: 12, name: "0012_later", sql });
 
     let mut stranger = cluster.connect("stranger", "postgres").await;
     let error = migrate(&mut stranger).await.expect_err("refused");
@@ -204,7 +205,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
 
     cluster.run(&["GRANT gesta_owner TO dba"]).await;
     let mut dba = cluster.connect("dba", "postgres").await;
-    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0011_later"]);
+    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0012_later"]);
     let by = "SELECT count(*) FROM gesta.migration WHERE applied_by = 'dba'
         AND (SELECT tableowner FROM pg_tables WHERE tablename = 'later') = 'gesta_owner'";
     assert_eq!(number(&cluster.admin("postgres").await, by).await, 1);

@@ -89,6 +89,39 @@ async fn position_that_knows_more_than_the_database_is_refused() {
     }
 }
 
+/// While `nextval` writes the WAL for the next values, the row of the sequence says 32 more than has been given out. That moment
+/// cannot be held; but the function that waits for its end waits for whoever alters the sequence, too, and a reader of the row
+/// waits for nobody.
+#[tokio::test]
+async fn sequence_is_not_read_while_it_is_changed() {
+    let db = database().await;
+    let (log, admin) = (db.log().await, db.admin().await);
+    admin.batch_execute("BEGIN; ALTER SEQUENCE gesta.action_seq CACHE 1").await.expect("altered");
+    let look = tokio::time::timeout(Duration::from_millis(300), log.head()).await;
+    assert!(look.is_err(), "{look:?}");
+    admin.batch_execute("ROLLBACK").await.expect("rolled back");
+    log.head().await.expect("the head");
+}
+
+/// What a look keeps in the session is gone then.
+#[tokio::test]
+async fn session_may_be_reset_between_two_looks() {
+    let db = database().await;
+    let store = db.store().await;
+    let log = Log::of(&store).tenant(Tenant::new("a").expect("a tenant"));
+    log.head().await.expect("the head");
+    let client = store.pool().get().await.expect("the connection of the look");
+    let kept = async || {
+        let row = client.query_one("SELECT current_setting('gesta.origin')", &[]).await;
+        row.expect("it is known").get::<_, String>(0)
+    };
+    assert_ne!(kept().await, "");
+    client.batch_execute("RESET ALL").await.expect("reset");
+    assert_eq!(kept().await, "");
+    drop(client);
+    log.head().await.expect("the head");
+}
+
 #[tokio::test]
 async fn head_has_everything_before_it_and_nothing_that_comes() {
     let db = database().await;

@@ -1,7 +1,7 @@
 //! Publishing in order, fenced, also while servers die.
 
 use async_nats::jetstream::stream::Stream;
-use gesta::relay::publish::PublishCause;
+use gesta::relay::publish::{Last, PublishCause};
 use gesta::relay::stream::tail;
 use gesta::relay::{Incoming, Outgoing, PublishError, Publisher};
 
@@ -59,6 +59,29 @@ async fn relay_that_is_behind_is_refused_and_stores_nothing() {
     let error = other.publish(messages(&nats, 100..200), 0).await.expect_err("fenced");
     assert!(fenced(&error, 0) && error.acked == 0, "{error}");
     assert_eq!(stored_positions(&stream).await, positions(0..5));
+}
+
+/// One relay has 1 to 3 in a tick. When the other one looked, 1 and 3 were in progress, and it has published 9 and 2.
+#[tokio::test]
+async fn nothing_fits_behind_what_another_relay_has_published_of_the_same_tick() {
+    let nats = nats().await;
+    let stream = nats.spec.open(&nats.jet_stream).await.expect("made");
+    let publisher = Publisher::new(nats.jet_stream.clone(), nats.spec.name());
+    for (expected, n) in [0, 9, 2].into_iter().enumerate() {
+        publisher.publish(messages(&nats, n..n + 1), expected as u64).await.expect("published");
+    }
+    let error = publisher.publish(messages(&nats, 1..4), 1).await.expect_err("fenced");
+    assert!(fenced(&error, 1) && error.acked == 0, "{error}");
+    // Or each of them in a tick of its own.
+    let mut publishing = publisher.after(1, None);
+    let mut ended = Ok(());
+    for message in messages(&nats, 1..4) {
+        publishing.begin_tick();
+        ended = ended.and(publishing.send([message], Last::Unknown).await);
+    }
+    assert!(ended.is_err_and(|error| fenced(&error, 1)));
+    tail(&stream).await.expect("what was sent has arrived");
+    assert_eq!(stored_positions(&stream).await, ["at-0", "at-9", "at-2"]);
 }
 
 #[tokio::test]
