@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::entry::{Detail, Printer};
 use super::exit::Code;
-use super::layout::{FAINT, Line, STRONG, write_row};
+use super::layout::{FAINT, Line, STRONG};
 use super::output::{Format, Out};
 use super::session::{Database, Role, Session};
 use super::stats::number;
@@ -188,7 +188,7 @@ impl Tour<'_> {
         let command = format!("  {} {command}", self.program);
         let width = self.out.width();
         let lines = vec![Line::default(), Line::of(STRONG, text).and(FAINT, &command)];
-        write_row(self.out.writer(), &[width], &[lines])
+        self.out.row(&[width], &[lines])
     }
 
     fn print(&mut self, entries: &[Item<'_>]) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::exit::Code;
-use super::layout::{BAD, DOUBTFUL, FAINT, GOOD, Line, PLAIN, write_row};
+use super::layout::{BAD, DOUBTFUL, FAINT, GOOD, Line, PLAIN};
 use super::output::{Format, Out};
 use super::session::Session;
 use crate::config::Place;
@@ -112,7 +112,7 @@ impl Report {
             [vec![Line::of(style, check.state.word())], vec![Line::plain(check.name)], found];
         let [state, name] = WIDTHS;
         let widths = [state, name, self.out.width() - state - name - 4];
-        write_row(self.out.writer(), &widths, &cells)
+        self.out.row(&widths, &cells)
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut, write_row};
+use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut};
 use super::output::{Format, Out};
 use super::when;
 use crate::action::{Action, Outcome};
@@ -72,11 +72,11 @@ impl Printer {
         } else {
             let widths = widths(out.width(), entries);
             let head = ["When (UTC)", "Who", "What"].map(|cell| vec![Line::of(STRONG, cell)]);
-            write_row(out.writer(), &widths, &head)?;
+            out.row(&widths, &head)?;
             *self.widths.insert(widths)
         };
         let [_, who, _] = widths;
-        let row = |entry| write_row(out.writer(), &widths, &self.cells(entry, who));
+        let row = |entry| out.row(&widths, &self.cells(entry, who));
         entries.iter().try_for_each(row)
     }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::entry::{self, party};
 use super::exit::Code;
-use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut, squeeze, write_row};
+use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut, squeeze};
 use super::output::{Format, Out};
 use super::select::Narrow;
 use super::session::{Role, Session, now};
@@ -321,7 +321,7 @@ fn name_cell(name: &str) -> Vec<Line> {
 /// Lines over the whole width.
 fn heading(lines: Vec<Line>, out: &mut Out) -> io::Result<()> {
     let width = out.width();
-    write_row(out.writer(), &[width], &[lines])
+    out.row(&[width], &[lines])
 }
 
 /// Rows below a header, each column as wide as it needs to be, as far as there is room.
@@ -334,7 +334,7 @@ fn table(header: [&str; 3], rows: &[[Vec<Line>; 3]], out: &mut Out) -> io::Resul
         }
     }
     squeeze(&mut widths, None, out.width());
-    std::iter::once(&head).chain(rows).try_for_each(|row| write_row(out.writer(), &widths, row))
+    std::iter::once(&head).chain(rows).try_for_each(|row| out.row(&widths, row))
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn list(out: &mut Out, steps: &[Step<'_>]) -> std::io::Result<()> {
 
 fn sql(out: &mut Out) -> anyhow::Result<Code> {
     for (name, sql) in migration_sql() {
-        writeln!(out.writer(), "-- schema/{name}.sql\n{sql}")?;
+        out.script(&format!("-- schema/{name}.sql\n{sql}\n"))?;
     }
     Ok(Code::Ok)
 }

@@ -1,9 +1,9 @@
 //! What a command gives: a table for people, JSON lines for programs, CSV for spreadsheets.
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::{AutoStream, ColorChoice, StripStream};
 use serde::Serialize;
 
 use super::layout::{Line, PLAIN, STRONG, write_row};
@@ -57,9 +57,11 @@ enum Medium {
 
 /// Standard output, for the data of a command.
 pub(crate) struct Out {
-    writer: Box<dyn Write + Send>,
+    /// It takes everything as it is: log content has bytes that a filter for colours would take out.
+    writer: BufWriter<Stdout>,
     format: Format,
     medium: Medium,
+    has_colors: bool,
     width: usize,
     /// The header of a column that is not broken.
     whole: Option<&'static str>,
@@ -78,8 +80,8 @@ impl Out {
         let measured = terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0);
         let width = columns.or(measured).map_or(WIDTH, usize::from);
         let width = width.clamp(*WIDTHS.start(), *WIDTHS.end());
-        let writer = Box::new(BufWriter::new(AutoStream::new(stdout, ColorChoice::global())));
-        Self { writer, format, medium, width, whole: None }
+        let has_colors = AutoStream::choice(&stdout) != ColorChoice::Never;
+        Self { writer: BufWriter::new(stdout), format, medium, has_colors, width, whole: None }
     }
 
     /// The column of this header is not broken, however narrow the terminal is: it has ids, to be copied.
@@ -96,9 +98,13 @@ impl Out {
         self.width
     }
 
-    /// For text that is made harmless already.
-    pub(crate) fn writer(&mut self) -> &mut dyn Write {
-        &mut *self.writer
+    /// One row of a table, in columns of these widths.
+    pub(crate) fn row(&mut self, widths: &[usize], cells: &[Vec<Line>]) -> io::Result<()> {
+        if self.has_colors {
+            return write_row(&mut self.writer, widths, cells);
+        }
+        let writer: &mut dyn Write = &mut self.writer;
+        write_row(&mut StripStream::new(writer), widths, cells)
     }
 
     /// One JSON object on a line of its own.
@@ -138,22 +144,14 @@ impl Out {
 
     /// A text for a program: exactly what was given, unless it is a terminal that it would act on.
     pub(crate) fn script(&mut self, text: &str) -> io::Result<()> {
-        match self.medium {
-            Medium::Terminal => self.text(text),
-            Medium::Pipe => self.writer.write_all(text.as_bytes()),
-        }
+        self.bytes(text.as_bytes())
     }
 
-    /// Bytes for a program: exactly these, unless it is a terminal that would act on them. Nothing else is in that output.
+    /// Bytes for a program: exactly these, unless it is a terminal that would act on them.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.medium {
             Medium::Terminal => self.text(&String::from_utf8_lossy(bytes)),
-            // The writer would take escape sequences and control characters out.
-            Medium::Pipe => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(bytes)?;
-                stdout.flush()
-            }
+            Medium::Pipe => self.writer.write_all(bytes),
         }
     }
 
@@ -198,7 +196,7 @@ impl Out {
         let whole = header.iter().position(|it| self.whole == Some(*it));
         super::layout::squeeze(&mut widths, whole, self.width);
         for row in std::iter::once(&head).chain(&body) {
-            write_row(&mut self.writer, &widths, row)?;
+            self.row(&widths, row)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use super::exit::Code;
-use super::layout::{FAINT, Line, PLAIN, STRONG, cut, write_row};
+use super::layout::{FAINT, Line, PLAIN, STRONG, cut};
 use super::output::{Format, Out};
 use super::select::{Narrow, Window};
 use super::session::{Role, Session, now};
@@ -201,7 +201,7 @@ impl Report<'_> {
     }
 
     fn row(&mut self, cells: &[Vec<Line>], widths: &[usize]) -> std::io::Result<()> {
-        write_row(self.out.writer(), widths, cells)
+        self.out.row(widths, cells)
     }
 }
 

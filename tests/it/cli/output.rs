@@ -95,6 +95,39 @@ async fn csv_cannot_smuggle_formulas() {
     assert_eq!(names, wanted);
 }
 
+/// Filters for colours take an escape sequence that does not end, and all behind it, and DEL.
+#[tokio::test]
+async fn pipe_gets_every_byte() {
+    let db = database().await;
+    let gesta = Gesta::on(&db);
+    let hostile = "a\u{7f}b \u{1b}[31mred\u{1b}P";
+    for object in ["pay:1", "pay:2"] {
+        gesta.ok(&["emit", "pay", "--actor", "user:eve", "--object", object]);
+    }
+    gesta.ok(&[
+        "emit",
+        "pay",
+        "--actor",
+        "user:eve",
+        "--object",
+        "pay:3",
+        "--description",
+        hostile,
+    ]);
+    for color in ["auto", "never", "always"] {
+        let csv = gesta.ok(&["log", "-o", "csv", "--color", color]);
+        assert_eq!(csv.lines().count(), 4, "{csv:?}");
+        assert!(csv.contains(hostile), "{csv:?}");
+        let json = gesta.ok(&["log", "-o", "jsonl", "--color", color]);
+        let first = json.lines().next().expect("a line");
+        let first: serde_json::Value = serde_json::from_str(first).expect("JSON");
+        assert_eq!(first["description"], hostile, "{json:?}");
+    }
+    let table = gesta.ok(&["log", "-o", "table", "--color", "never"]);
+    assert!(!table.contains('\u{1b}') && table.lines().count() > 3, "{table}");
+    assert!(gesta.ok(&["log", "-o", "table", "--color", "always"]).contains("\u{1b}["));
+}
+
 #[tokio::test]
 async fn hostile_names_never_reach_a_terminal_raw() {
     let db = database().await;
