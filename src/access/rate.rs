@@ -15,8 +15,8 @@ use super::identity::{Identity, Via};
 
 /// The time that a quota is for.
 pub const WINDOW: Duration = Duration::from_mins(1);
-/// Attempts with a wrong key, a minute, from one IPv4 address or one IPv6 network of 64 bits. Nobody guesses a secret;
-/// this spares the database and the log. A program with an old key tries again some times a minute.
+/// Attempts with a wrong key, a minute, from one IPv4 address or one IPv6 network of 64 bits, that are told apart and recorded.
+/// Nobody guesses a secret; this spares the log. A program with an old key tries again some times a minute.
 pub const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 /// Buckets that are kept, of about 100 bytes each. Whoever is beyond has no limit until others' buckets are full again:
 /// that many addresses at once are an attack that this cannot stop, and none of the keys.
@@ -89,11 +89,6 @@ impl<K: Eq + Hash> Buckets<K> {
         decision
     }
 
-    /// What [`Buckets::take`] would say.
-    fn look(&self, key: &K, quota: NonZeroU32, now: Instant) -> Decision {
-        decide(self.full_at.get(key).copied(), quota, now).0
-    }
-
     /// A full bucket is as good as none.
     fn has_room(&mut self, now: Instant) -> bool {
         let is_due = self.swept_at.is_none_or(|swept| now - swept >= SWEEP_EVERY);
@@ -156,18 +151,11 @@ impl RateLimits {
         Some(lock(&self.clients).take(client, quota, now))
     }
 
-    /// Whether an address may show a key at all, before it is looked for. Counts nothing.
-    ///
-    /// Behind a proxy the address has to be that of the client (`ContextLayer::proxies`), or one client's failures are
-    /// everybody's.
+    /// Counts an attempt with a wrong key. Whoever comes too often with such is told so; right keys pass from the same address,
+    /// which may be that of a whole office.
     #[must_use]
-    pub fn may_try(&self, peer: IpAddr, now: Instant) -> Decision {
-        lock(&self.failures).look(&network(peer), FAILURES_PER_MINUTE, now)
-    }
-
-    /// Counts an attempt with a wrong key.
-    pub fn failed(&self, peer: IpAddr, now: Instant) {
-        let _ = lock(&self.failures).take(network(peer), FAILURES_PER_MINUTE, now);
+    pub fn failed(&self, peer: IpAddr, now: Instant) -> Decision {
+        lock(&self.failures).take(network(peer), FAILURES_PER_MINUTE, now)
     }
 }
 

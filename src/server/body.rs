@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::packed::unpacked;
 use super::problem::Problem;
 use super::state::AppState;
 use super::status::Kind;
@@ -65,7 +66,7 @@ impl FromRequest<AppState> for Payload {
         if declared.is_some_and(|len: usize| len > BODY_LEN_MAX) {
             return Err(too_large());
         }
-        let read = timeout(BODY_TIME_MAX, read(body, state.room())).await;
+        let read = timeout(BODY_TIME_MAX, read(&parts.headers, body, state.room())).await;
         let (bytes, room) = read.map_err(|_| {
             let detail = format!("the body took more than {} s", BODY_TIME_MAX.as_secs());
             Problem::new(Kind::TooSlow, detail)
@@ -74,9 +75,13 @@ impl FromRequest<AppState> for Payload {
     }
 }
 
-async fn read(body: Body, room: &Room) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Problem> {
+async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    room: &Room,
+) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Problem> {
     let (mut bytes, mut taken) = (Vec::new(), Vec::new());
-    let mut pieces = body.into_data_stream();
+    let mut pieces = unpacked(headers, body)?;
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| broken(&error))?;
         if bytes.len() + piece.len() > BODY_LEN_MAX {

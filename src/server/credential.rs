@@ -54,17 +54,13 @@ async fn by_key(
     state: &AppState,
     seen: &Context,
 ) -> Result<Result<Identity, AccessError>, Problem> {
-    let now = Instant::now();
-    if let Some(address) = seen.address() {
-        let decision = state.limits().may_try(address, now);
-        if !decision.is_allowed() {
-            return Err(too_often(&decision));
-        }
-    }
     let found = state.keys().authenticate(key).await;
     let is_wrong = found.as_ref().is_err_and(|error| !matches!(error, AccessError::Database(_)));
     if let (true, Some(address)) = (is_wrong, seen.address()) {
-        state.limits().failed(address, now);
+        let decision = state.limits().failed(address, Instant::now());
+        if !decision.is_allowed() {
+            return Err(too_often(&decision));
+        }
     }
     Ok(found)
 }

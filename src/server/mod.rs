@@ -32,6 +32,7 @@ mod metrics;
 mod openapi;
 mod origin;
 mod path;
+mod packed;
 mod problem;
 mod query;
 mod read;

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::decompression::RequestDecompressionLayer;
 use tower_layer::Layer;
 
 use super::finish::finish;
+use super::packed::plain_is_taken;
 use super::problem::Problem;
 use super::reads::reads;
 use super::routes::Routes;
@@ -41,8 +41,8 @@ pub fn router(state: AppState) -> Router {
         from_fn_with_state(state.clone(), finish),
         CatchPanicLayer::custom(panicked),
         from_fn(in_time),
+        map_request(async |request| plain_is_taken(request)),
         CompressionLayer::new(),
-        RequestDecompressionLayer::new(),
     );
     let found = paths
         .fallback(unknown_path)

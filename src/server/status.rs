@@ -122,7 +122,8 @@ kinds! {
     NothingToRetry "nothing-to-retry" CONFLICT "The run has nothing that failed"
         "Only objects that failed are tried again, after the run has ended. `GET /runs/{id}/items` lists what became of each.",
     Quota "quota-exceeded" TOO_MANY_REQUESTS "Too many requests"
-        "The credential has used up what it may in this span of time. `Retry-After` says in how many seconds to come again.",
+        "The credential has used up what it may in this span of time, or too many wrong ones came from the same address. \
+         `Retry-After` says in how many seconds to come again.",
     Internal "internal" INTERNAL_SERVER_ERROR "The server failed"
         "A fault of the server. Its log has the cause, with the request id that is in `instance`.",
     Unavailable "unavailable" SERVICE_UNAVAILABLE "The server cannot do it now"

@@ -45,6 +45,8 @@ pub use migrate::{Migration, migrate_with};
 pub use migrate::{MigrationStatus, migrate, migration_sql, migration_status};
 pub use migrate_error::MigrateError;
 pub use pool::{Endpoint, PoolOptions};
+#[cfg(feature = "server")]
+pub(crate) use retry::ATTEMPTS_MAX;
 #[cfg(feature = "actions")]
 pub(crate) use retry::is_lost;
 #[cfg(feature = "nats")]
@@ -95,6 +97,12 @@ impl Failure {
     #[must_use]
     pub fn is_of_row(&self) -> bool {
         retry::judge(self) == retry::Verdict::Row
+    }
+
+    /// Whether the database has undone the transaction for the sake of another one, so that the same may be tried again.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_undone(&self) -> bool {
+        self.code().is_some_and(|code| code.code().starts_with("40"))
     }
 
     /// Whether it may pass by itself: a lost connection, a restart of the server, no connection in time.

@@ -22,7 +22,9 @@ use crate::server::results::{Fate, Item, Results};
 use crate::server::status::OK;
 use crate::server::{AppState, Appends, Kind, Pairs, Parameters, Payload, Problem, Query};
 use crate::server::{BODY_LEN_MAX, acceptable, content_type};
-use crate::store::{AppendError, BATCH_LEN_MAX, Failure, Receipt, WriteError, Writer};
+use crate::store::{
+    ATTEMPTS_MAX, AppendError, BATCH_LEN_MAX, Failure, Receipt, WriteError, Writer, retry_pause,
+};
 
 /// What the URL may say.
 #[derive(Debug)]
@@ -178,7 +180,7 @@ async fn whole(state: &AppState, entries: Vec<Entry>) -> Result<Results, Problem
     if actions.len() < items.len() {
         return Err(nothing(Kind::Refused, Results(items)));
     }
-    let receipts = transact(state, actions).await.map_err(|error| match error {
+    let receipts = settled(state, actions).await.map_err(|error| match error {
         AppendError::Invalid { index, problem, .. } => {
             if let Some(item) = items.get_mut(index) {
                 item.fate = Fate::Invalid(Refusal::from(problem).fault);
@@ -203,6 +205,19 @@ fn item((place, receipt): (Place, Receipt)) -> Item {
         Receipt::Conflict(id) => Fate::Conflict(id),
     };
     Item { place, fate }
+}
+
+/// The same again where the database has undone it, as it does with one of two batches that wait for each other's ids.
+async fn settled(state: &AppState, actions: Vec<NewAction>) -> Result<Vec<Receipt>, AppendError> {
+    for attempt in 1..ATTEMPTS_MAX {
+        match transact(state, actions.clone()).await {
+            Err(AppendError::Database { source, .. }) if source.is_undone() => {
+                retry_pause(attempt).await;
+            }
+            ended => return ended,
+        }
+    }
+    transact(state, actions).await
 }
 
 /// Commits where there is no conflict. An error leaves nothing behind, but for a commit whose answer is lost.

@@ -136,15 +136,88 @@ async fn batch_may_have_ten_thousand_actions_and_no_more() {
     assert_eq!(count(&db).await, 10_000);
 }
 
+fn packed(text: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text).expect("packed");
+    packer.finish().expect("packed")
+}
+
+/// As `cat a.gz b.gz` makes them.
+#[tokio::test]
+async fn all_members_of_a_packed_body_are_read() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    let key = rig.bearer(WRITER);
+    let send = async |body: Vec<u8>| {
+        let headers = [
+            ("authorization", key.as_str()),
+            ("content-type", NDJSON),
+            ("content-encoding", "GZIP"),
+        ];
+        rig.send(Method::POST, "/api/v1/events:batch", &headers, body).await
+    };
+    let (a, b) = (action(1, "a").to_string(), format!("\n{}", action(2, "b")));
+    let both = [packed(a.as_bytes()), packed(b.as_bytes())].concat();
+    assert_eq!(send(both).await.code(), 200);
+    assert_eq!(count(&db).await, 2);
+    let rubbish = [packed(action(3, "c").to_string().as_bytes()), b"rubbish".to_vec()].concat();
+    send(rubbish).await.problem(400, "malformed-request");
+    assert_eq!(count(&db).await, 2);
+}
+
+/// What was done is not answered with a refusal.
+#[tokio::test]
+async fn answer_is_plain_where_it_may_not_be_and_nothing_else_is_taken() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    let key = rig.bearer(WRITER);
+    let wishes = ["br, identity;q=0", "*;q=0", "identity ; Q=0.0", "gzip, *;q=0"];
+    for (n, wish) in (0..).zip(wishes) {
+        let headers =
+            [("authorization", key.as_str()), ("content-type", JSON), ("accept-encoding", wish)];
+        let body = json!([action(n, "a")]).to_string();
+        let answer = rig.send(Method::POST, "/api/v1/events:batch", &headers, body).await;
+        assert_eq!(answer.code(), 200, "{wish}");
+        assert_eq!(count(&db).await, i64::try_from(n).expect("few") + 1);
+    }
+}
+
+#[tokio::test]
+async fn atomic_batch_that_the_database_undoes_for_another_one_is_tried_again() {
+    const STORE: &str =
+        "INSERT INTO gesta.action (tenant, id, actor_type, actor_id, verb, occurred_at, source)
+        VALUES ('default', $1::text::uuid, 'user', 'x', 'did', '2026-11-20T12:00:00Z', 'emit')";
+    const WAITS: &str =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
+        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    let db = database().await;
+    // The batch looks first whether it waits in a circle, so it is the one that is undone.
+    let later = format!("ALTER DATABASE {} SET deadlock_timeout = '3s'", db.name());
+    db.admin().await.batch_execute(&later).await.expect("set");
+    let rig = Rig::start(&db).await;
+    let (mut other, watch) = (db.admin().await, db.admin().await);
+    other.batch_execute("SET deadlock_timeout = '1h'").await.expect("set");
+    let tx = other.transaction().await.expect("begun");
+    tx.execute(STORE, &[&id(2)]).await.expect("stored");
+    let sent = async {
+        let path = "/api/v1/events:batch?atomic=true";
+        post(&rig, path, json!([action(1, "a"), action(2, "b")])).await
+    };
+    let crossed = async {
+        while watch.query_one(WAITS, &[]).await.expect("locks").get::<_, i64>(0) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        tx.execute(STORE, &[&id(1)]).await.expect("stored, when the batch is undone");
+        tx.rollback().await.expect("undone");
+    };
+    let (answer, ()) = tokio::join!(sent, crossed);
+    assert_eq!(words(&answer.json()), ["created", "created"]);
+}
+
 #[tokio::test]
 async fn bodies_are_unpacked_and_answers_packed_as_it_is_wished() {
     let db = database().await;
     let rig = Rig::start(&db).await;
-    let packed = |text: &[u8]| {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        packer.write_all(text).expect("packed");
-        packer.finish().expect("packed")
-    };
     let key = rig.bearer(WRITER);
     let headers = |encoding| {
         [
