@@ -43,3 +43,11 @@ pub struct Action {
     /// Who may see it, as it was appended.
     pub audience: Audience,
 }
+
+impl Action {
+    /// Bytes of what is free in it.
+    pub(crate) fn payload_len(&self) -> usize {
+        let parts = [&self.changes, &self.data, &self.context].into_iter().flatten();
+        parts.map(|json| json.get().len()).sum()
+    }
+}

@@ -231,8 +231,8 @@ impl Listing<'_> {
             count += entries.len();
             left -= entries.len();
             next = if newer { found.newer } else { found.older };
-            // A page of newer ones always names where to look later.
-            if next.is_none() || entries.len() < limit {
+            // A page of newer ones always names where to look later; one of large actions has fewer than were asked for.
+            if next.is_none() || entries.is_empty() {
                 break;
             }
             cursor = next;

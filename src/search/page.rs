@@ -125,8 +125,7 @@ impl SearchQuery {
         let found = self.read(reader, &statement, Plan::Generic, ids, rows).await?;
         let actions: Result<Vec<_>, _> = found.iter().map(row::action).collect();
         let actions = actions.map_err(|source| QueryError::Row { what: WHAT, source })?;
-        let id = |action: &Action| action.id.uuid();
-        let mut page = Page::new(actions, self.limit, self.cursor, range, fingerprint, id);
+        let mut page = Page::new(actions, self.limit, self.cursor, range, fingerprint, |it| it);
         if self.query.is_relative() {
             for cursor in [&mut page.older, &mut page.newer].into_iter().flatten() {
                 cursor.now = Some(now);

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 
 use super::router::router;
@@ -33,6 +34,8 @@ const RECORD_TIME_MAX: Duration = Duration::from_secs(3);
 const CONNECTIONS_MAX: usize = 8_192;
 /// How long the head of a request may take, also that of the next one on a connection that is kept open.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a client may take in nothing of what is written to it.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Bytes of the head of a request: of the size that proxies allow. A key, a trace and cookies fit in many times.
 const HEAD_LEN_MAX: usize = 32 << 10;
 /// Headers of a request.
@@ -77,7 +80,8 @@ pub async fn serve(
         };
         let app = app.clone();
         let serve = service_fn(move |request| answer(app.clone(), peer, request));
-        let connection = builder.serve_connection(TokioIo::new(stream), serve).into_owned();
+        let stream = TokioIo::new(Box::pin(in_time(stream)));
+        let connection = builder.serve_connection(stream, serve).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             // How a connection breaks is its client's affair; what was answered is in the access log.
@@ -119,6 +123,13 @@ fn builder() -> Builder<TokioExecutor> {
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEAD_LEN_MAX).unwrap_or(u32::MAX));
     builder
+}
+
+/// Whoever takes in nothing of their answer for that long is cut off, since it is in memory until they do.
+fn in_time(stream: TcpStream) -> TimeoutStream<TcpStream> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIME_MAX));
+    stream
 }
 
 /// The next connection, when there is room for it.

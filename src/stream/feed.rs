@@ -139,7 +139,7 @@ impl FeedQuery {
             items.extend(step);
             rest = next;
         }
-        Ok(Page::new(items, self.limit, self.cursor, range, query, |item| item.action.id.uuid()))
+        Ok(Page::new(items, self.limit, self.cursor, range, query, |item| &item.action))
     }
 
     /// One query: the items that are visible and wanted, and the range that is still to be read.

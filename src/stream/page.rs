@@ -5,15 +5,19 @@ use uuid::Uuid;
 
 use super::cursor::{Cursor, CursorError, Direction, Fingerprint};
 use super::reader::QueryError;
-use crate::action::ActionId;
+use crate::action::{Action, ActionId};
 
-/// Actions of a page. A page is held in memory as a whole; payloads are up to 64 KiB each.
+/// Actions of a page, which is held in memory as a whole.
 pub const PAGE_LEN_MAX: usize = 1000;
+
+/// Bytes of the payloads of a page, if it has more than one action: [`Page`]s of such actions end before their limit.
+pub const PAGE_BYTES_MAX: usize = 16 << 20;
 
 /// Actions of a page where nothing else is asked for.
 pub(crate) const PAGE_LEN: usize = 50;
 
-/// Some items of a stream, newest first.
+/// Some items of a stream, newest first; fewer than were asked for where their payloads come to [`PAGE_BYTES_MAX`]. Whether the
+/// stream goes on is what the cursors say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
     /// The items, newest first.
@@ -90,6 +94,18 @@ pub(crate) fn after(edge: Uuid) -> Uuid {
     Uuid::from_u128(edge.as_u128().saturating_add(1))
 }
 
+/// How many of these are a page: the first, and as many more as have room.
+fn fitting<'a>(actions: impl Iterator<Item = &'a Action>) -> usize {
+    let mut bytes = 0;
+    let fits = |action: &&Action| {
+        bytes += action.payload_len();
+        bytes <= PAGE_BYTES_MAX
+    };
+    let mut actions = actions.peekable();
+    let has_any = actions.peek().is_some();
+    actions.take_while(fits).count().max(usize::from(has_any))
+}
+
 /// Checks the length of a page; one more row is asked for, which tells whether the stream goes on.
 pub(crate) fn check_limit(limit: usize) -> Result<i64, QueryError> {
     Ok(check_within(limit, PAGE_LEN_MAX)? + 1)
@@ -111,10 +127,12 @@ impl<T> Page<T> {
         cursor: Option<Cursor>,
         range: Range,
         query: Fingerprint,
-        id: impl Fn(&T) -> Uuid,
+        action: impl Fn(&T) -> &Action,
     ) -> Self {
-        let more = items.len() > limit;
-        items.truncate(limit);
+        let id = |item: &T| action(item).id.uuid();
+        let fitting = fitting(items.iter().take(limit).map(&action));
+        let more = items.len() > fitting;
+        items.truncate(fitting);
         if range.direction == Direction::Newer {
             items.reverse();
         }

@@ -291,7 +291,7 @@ impl StreamQuery {
         let query = self.fingerprint(reader);
         let range = Range::new(self.window, self.cursor, query)?;
         let actions = self.read(reader, range, rows).await?;
-        Ok(Page::new(actions, self.limit, self.cursor, range, query, |action| action.id.uuid()))
+        Ok(Page::new(actions, self.limit, self.cursor, range, query, |action| action))
     }
 
     async fn read(

@@ -3,6 +3,7 @@
 mod concurrent;
 mod edges;
 mod feeds;
+mod large;
 mod model;
 mod streams;
 

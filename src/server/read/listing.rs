@@ -194,7 +194,7 @@ impl Listing {
             .query("verb", "One of these verbs, with commas between.", word_like(VERBS))
             .query("since", "Not before: `2h`, `yesterday`, `2026-11`, RFC 3339.", when())
             .query("until", "Before.", when())
-            .query("limit", "How many, or `all`.", all)
+            .query("limit", "How many at most, or `all`. A page of large actions has fewer; it goes on where it says `next`.", all)
             .query("cursor", "Of `next` or `prev`.", cursor())
             .query("columns", "Of CSV, with commas between; other formats have all fields.", words(Column::ALL.iter().map(|it| it.as_str())))
             .query("raw", "Of CSV: cells as they are, also those that a spreadsheet would run.", boolean())
