@@ -75,6 +75,22 @@ async fn diff_is_told_in_three_forms() {
 }
 
 #[tokio::test]
+async fn changes_of_another_form_are_no_diff() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    let sql = "INSERT INTO gesta.action (tenant, id, actor_type, actor_id, verb, occurred_at, source, changes)
+        SELECT 'default', gesta.id_floor(t), 'user', '1', 'edit', t, 'emit', '{\"title\": \"new\"}'
+        FROM (SELECT timestamptz '2026-06-01Z' AS t) AS m RETURNING id";
+    let id: uuid::Uuid = db.admin().await.query_one(sql, &[]).await.expect("stored").get(0);
+    for form in ["fields", "json-patch", "unified"] {
+        let answer = rig.get_as(READER, &format!("/api/v1/events/{id}/diff?format={form}")).await;
+        assert_eq!(answer.code(), 200, "{form}: {}", answer.text());
+    }
+    let fields = page(&rig, READER, &format!("/api/v1/events/{id}/diff")).await;
+    assert_eq!(fields["fields"], json!({}));
+}
+
+#[tokio::test]
 async fn context_is_what_is_right_before_and_after() {
     let db = database().await;
     let rig = Rig::start(&db).await;
