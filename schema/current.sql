@@ -813,13 +813,24 @@ CREATE FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) R
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    s      gesta.stamp;
-    given  jsonb;
-    micros bigint := (extract(epoch FROM moment) * 1000000)::bigint;
-    random text := replace(gen_random_uuid()::text, '-', '');
-    digest text;
+    s       gesta.stamp;
+    given   jsonb;
+    problem text;
+    micros  bigint := (extract(epoch FROM moment) * 1000000)::bigint;
+    random  text := replace(gen_random_uuid()::text, '-', '');
+    digest  text;
 BEGIN
     s.tenant := coalesce(nullif(current_setting('gesta.tenant', true), ''), 'default');
+    problem := CASE
+        WHEN s.tenant ~ '[\u0001-\u001f\u007f-\u009f]' THEN 'a control character (each is shown as `?`)'
+        WHEN octet_length(s.tenant) > 63 THEN octet_length(s.tenant) || ' bytes'
+    END;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'the setting gesta.tenant is no tenant: `%` has %',
+                regexp_replace(left(s.tenant, 60), '[\u0001-\u001f\u007f-\u009f]', '?', 'g'), problem
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Give 1 to 63 bytes without control characters: SET LOCAL gesta.tenant = ''acme''. Without it, it is `default`.';
+    END IF;
     s.occurred_at := moment;
     s.id_prefix := lpad(to_hex(micros / 1000), 12, '0') || to_hex(28672 + (micros % 1000 * 4096 + 999) / 1000);
     s.id_base := (('x' || substr(random, 17))::bit(64)::bigint & 2305843009213693951) | (-9223372036854775807 - 1);
@@ -936,9 +947,9 @@ ALTER TABLE gesta.action OWNER TO gesta_owner;
 
 COMMENT ON TABLE gesta.action IS 'One row is one fact: actor verb object (to, in or for) target. Rows are never changed or deleted.';
 
-COMMENT ON COLUMN gesta.action.tenant IS 'Isolation unit; `default` where there is one. 1 to 63 bytes. Set by the writer.';
+COMMENT ON COLUMN gesta.action.tenant IS 'Isolation unit; `default` where there is one. 1 to 63 bytes without control characters. Set by the writer.';
 
-COMMENT ON COLUMN gesta.action.id IS 'UUIDv7 (RFC 9562) whose time is occurred_at, to the microsecond in rand_a. Made by the writer: the idempotency key and the order of every stream.';
+COMMENT ON COLUMN gesta.action.id IS 'UUIDv7 (RFC 9562) whose time is occurred_at: to the millisecond, and to the microsecond in rand_a unless the writer gave another id. Made by the writer: the idempotency key and the order of every stream.';
 
 COMMENT ON COLUMN gesta.action.actor_type IS 'Type of who acted: letters, digits, `_ . -`, 1 to 63 bytes. Set by the writer.';
 
@@ -970,11 +981,11 @@ COMMENT ON COLUMN gesta.action.changes IS '{field: [old, new]}; null when nothin
 
 COMMENT ON COLUMN gesta.action.data IS 'Free payload. Set by the writer.';
 
-COMMENT ON COLUMN gesta.action.names IS '{actor, object, target}: what they were called then. Set by the writer.';
+COMMENT ON COLUMN gesta.action.names IS '{actor, object, target}: what they were called then, each a text. Set by the writer.';
 
 COMMENT ON COLUMN gesta.action.context IS 'Request id, IP, user agent, trace, on behalf of, reason, source id. Set by the writer.';
 
-COMMENT ON COLUMN gesta.action.audience IS 'Labels of who may see it; {public} for everybody, {} for auditors only. A later change stands in gesta.visibility.';
+COMMENT ON COLUMN gesta.action.audience IS 'Labels of who may see it, in one dimension, none of them null; {public} for everybody, {} for auditors only. A later change stands in gesta.visibility.';
 
 COMMENT ON COLUMN gesta.action.xid IS 'The transaction that stored it. Given by the database; with seq it makes the safe order of the log. Nobody can set it.';
 
@@ -1603,8 +1614,29 @@ COMMENT ON COLUMN gesta.visibility.changed_by IS 'Id of the action that records 
 
 ALTER TABLE ONLY gesta.action ALTER COLUMN seq SET DEFAULT nextval('gesta.action_seq'::regclass);
 
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_actor_type_characters CHECK ((actor_type ~ '^[A-Za-z0-9_.-]+$'::text)) NOT VALID;
+
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_audience_shape CHECK (((array_ndims(audience) = 1) AND (array_position(audience, NULL::text) IS NULL))) NOT VALID;
+
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_names_shape CHECK (((jsonb_typeof(names) = 'object'::text) AND (jsonb_typeof((names -> 'actor'::text)) = ANY (ARRAY['string'::text, 'null'::text])) AND (jsonb_typeof((names -> 'object'::text)) = ANY (ARRAY['string'::text, 'null'::text])) AND (jsonb_typeof((names -> 'target'::text)) = ANY (ARRAY['string'::text, 'null'::text])))) NOT VALID;
+
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_object_type_characters CHECK ((object_type ~ '^[A-Za-z0-9_.-]+$'::text)) NOT VALID;
+
 ALTER TABLE ONLY gesta.action
     ADD CONSTRAINT action_pkey PRIMARY KEY (tenant, id);
+
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_target_type_characters CHECK ((target_type ~ '^[A-Za-z0-9_.-]+$'::text)) NOT VALID;
+
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_tenant_characters CHECK ((tenant !~ '[\u0001-\u001f\u007f-\u009f]'::text)) NOT VALID;
+
+ALTER TABLE gesta.action
+    ADD CONSTRAINT action_time_is_of_id CHECK ((substr(uuid_send(id), 1, 6) = substr(int8send((trunc((EXTRACT(epoch FROM occurred_at) * (1000)::numeric)))::bigint), 3, 6))) NOT VALID;
 
 ALTER TABLE ONLY gesta.follow
     ADD CONSTRAINT follow_pkey PRIMARY KEY (tenant, id);
@@ -1647,6 +1679,9 @@ ALTER TABLE ONLY gesta.selected
 
 ALTER TABLE ONLY gesta.selection
     ADD CONSTRAINT selection_pkey PRIMARY KEY (tenant, id);
+
+ALTER TABLE gesta.visibility
+    ADD CONSTRAINT visibility_audience_shape CHECK (((array_ndims(audience) = 1) AND (array_position(audience, NULL::text) IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY gesta.visibility
     ADD CONSTRAINT visibility_pkey PRIMARY KEY (tenant, action_id);

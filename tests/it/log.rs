@@ -38,7 +38,7 @@ pub(super) async fn read(log: &Log, after: &Position, limit: usize) -> Chunk {
 }
 
 /// All that there is after a position, and where it ends. Each position is read back from its text.
-pub(super) async fn drain(log: &Log, after: &Position, limit: usize) -> (Vec<Entry>, Position) {
+pub(crate) async fn drain(log: &Log, after: &Position, limit: usize) -> (Vec<Entry>, Position) {
     let (mut all, mut at) = (Vec::new(), after.clone());
     for _ in 0..CHUNKS_MAX {
         let chunk = read(log, &at, limit).await;

@@ -13,6 +13,7 @@ mod partitions;
 mod schema;
 
 mod append;
+mod rows;
 mod import;
 mod writer;
 mod track;

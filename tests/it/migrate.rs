@@ -14,7 +14,7 @@ use crate::support::{OwnCluster, bare_database};
 /// Databases of one cluster that are migrated at the same moment.
 const AT_ONCE: usize = 6;
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "0001_roles",
     "0002_action",
     "0003_partitions",
@@ -26,6 +26,7 @@ const ALL: [&str; 11] = [
     "0009_run",
     "0010_role",
     "0011_claim",
+    "0012_row",
 ];
 
 async fn connect(config: &Config) -> Client {
@@ -100,7 +101,7 @@ async fn processes_that_start_at_once_apply_each_migration_once() {
     }
     applied.sort_unstable();
     assert_eq!(applied, [0, 0, 0, 0, 0, ALL.len()]);
-    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 11);
+    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 12);
 }
 
 /// Roles belong to the cluster, where no lock of one database reaches.
@@ -161,7 +162,7 @@ async fn newer_database_is_refused() {
     let error = migrate(&mut client).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "this database is at migration 99, this program knows 11: use a newer gesta"
+        "this database is at migration 99, this program knows 12: use a newer gesta"
     );
 }
 
@@ -181,7 +182,7 @@ async fn failing_migration_leaves_nothing() {
     migrate_with(&mut client, &broken).await.expect_err("it fails");
     let half = "SELECT count(*) FROM pg_class WHERE relname = 'half'";
     assert_eq!(number(&client, half).await, 0);
-    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 11);
+    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 12);
     assert!(migrate(&mut client).await.expect("as before").is_empty());
 }
 
@@ -192,7 +193,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
     migrate(&mut cluster.admin("postgres").await).await.expect("migrated");
     let mut later = known();
     let sql = "CREATE TABLE gesta.later ()";
-    later.push(Migration { version: 12, name: "0012_later", sql });
+    later.push(Migration { version: 98, name: "0098_later", sql });
 
     let mut stranger = cluster.connect("stranger", "postgres").await;
     let error = migrate(&mut stranger).await.expect_err("refused");
@@ -205,7 +206,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
 
     cluster.run(&["GRANT gesta_owner TO dba"]).await;
     let mut dba = cluster.connect("dba", "postgres").await;
-    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0012_later"]);
+    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0098_later"]);
     let by = "SELECT count(*) FROM gesta.migration WHERE applied_by = 'dba'
         AND (SELECT tableowner FROM pg_tables WHERE tablename = 'later') = 'gesta_owner'";
     assert_eq!(number(&cluster.admin("postgres").await, by).await, 1);

@@ -94,6 +94,31 @@ async fn context_that_is_not_understood_refuses_the_change() {
     assert_eq!(desk.recorded().await, [""; 0]);
 }
 
+/// It would stand in the log for ever, where no reader understands it.
+#[tokio::test]
+async fn setting_that_is_no_tenant_refuses_the_change() {
+    let desk = desk().await;
+    let app = desk.db.connect("gesta_app").await;
+    let long = format!("'{}'", "x".repeat(64));
+    for (tenant, problem) in [
+        (r"E'a\tb\n'", "`a?b?` has a control character"),
+        (r"E'a\u0085'", "`a?` has a control character"),
+        (long.as_str(), "` has 64 bytes"),
+    ] {
+        let sql =
+            format!("BEGIN; SET LOCAL gesta.tenant = {tenant}; INSERT INTO article VALUES (1)");
+        let error = fails(&app, &sql).await;
+        let told =
+            error.contains("the setting gesta.tenant is no tenant") && error.contains(problem);
+        assert!(told, "{tenant}: {error}");
+    }
+    assert_eq!(desk.recorded().await, [""; 0]);
+    app.batch_execute("SET gesta.tenant = 'Ünïcode, 63 bytes'; INSERT INTO article VALUES (1)")
+        .await
+        .expect("written");
+    check_log(&desk.db).await;
+}
+
 #[tokio::test]
 async fn names_are_kept_and_cut_between_characters() {
     let desk = Desk::new(super::ARTICLE).await;
