@@ -11,7 +11,6 @@ use super::error::LogError;
 use super::look::{Access, Mark, strange};
 use super::position::{Point, Position, Unfinished};
 use super::reader::{Chunk, Entry};
-use crate::action::Audience;
 use crate::resource::Tenant;
 use crate::store::Failure;
 use crate::stream::row::{self, columns};
@@ -218,8 +217,8 @@ impl Range {
         for row in rows.iter().take(limit) {
             let seq = row.get(SEQ);
             let mut action = row::action(row).map_err(Failure::Row)?;
-            if let Some(audience) = row.get(AUDIENCE) {
-                action.audience = Audience(audience);
+            if let Some(audience) = row::audience(row, AUDIENCE) {
+                action.audience = audience;
             }
             let xid = row.get::<_, &str>(XID).parse().map_err(strange)?;
             entries.push(Entry { position: inside(seq), action, xid, seq });

@@ -78,7 +78,7 @@ pub enum Failure {
         /// What the database said.
         source: tokio_postgres::Error,
     },
-    /// A row that no version of this program wrote.
+    /// A row that no version of this program wrote. The source says which action it is, where it is one.
     #[error("a row cannot be understood")]
     Row(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

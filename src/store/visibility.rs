@@ -68,7 +68,9 @@ impl Store {
         let current = scope::query(tx, CHANGING, CURRENT, &[&tenant, &id.uuid()]).await;
         let current = current.map_err(AudienceError::Database)?;
         let Some(row) = current.first() else { return Err(AudienceError::NotFound(id)) };
-        let changes = serde_json::json!({ "audience": [row.get::<_, Vec<String>>(0), audience] });
+        // What is no list of labels was for auditors alone.
+        let current: Vec<String> = row.try_get(0).unwrap_or_default();
+        let changes = serde_json::json!({ "audience": [current, audience] });
         let object = ResourceRef::new("action", id.to_string()).map_err(AudienceError::Name)?;
         let told = NewAction::new(AUDIENCE_CHANGED, ctx)
             .object(&object)

@@ -69,7 +69,7 @@ pub enum QueryError {
     /// The time zone is not known.
     #[error("{0}")]
     Zone(String),
-    /// A row that no version of this program wrote.
+    /// A row that no version of this program wrote. The source says which action it is, where it is one.
     #[error("failed to understand a row of {what}")]
     Row {
         /// Which stream, feed or list.

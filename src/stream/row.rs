@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::action::{Action, ActionId, Audience, Outcome, Source};
+use crate::error::quote;
 use crate::json::Json;
 use crate::resource::{Named, ResourceId, ResourceRef, ResourceType, Tenant};
 
@@ -27,12 +28,39 @@ struct Names {
 
 type Malformed = Box<dyn std::error::Error + Send + Sync>;
 
-/// The action in a row. It fails only where something else than this crate wrote the row.
+/// Which action cannot be understood, so that somebody can look.
+#[derive(Debug, thiserror::Error)]
+#[error("action {id} of tenant {tenant}")]
+struct Unreadable {
+    id: Uuid,
+    /// Cut and quoted.
+    tenant: String,
+    source: Malformed,
+}
+
+/// The action in a row. It fails only where something else than this crate wrote the row, before the database refused such
+/// rows (migration 12), and says which action it is.
+///
+/// It does not fail over what an action can be told without. Names that are no texts are read as if there were none, an
+/// audience that is no list of labels as that of auditors alone. Statements compare the labels of the column itself, and may
+/// still find such an action for a reader who has one of them.
 pub(crate) fn action(row: &Row) -> Result<Action, Malformed> {
-    let names = match row.try_get::<_, Option<Json>>(17)? {
-        Some(names) => serde_json::from_str(names.get())?,
-        None => Names::default(),
-    };
+    understand(row).map_err(|source| match (row.try_get(0), row.try_get(1)) {
+        (Ok(tenant), Ok(id)) => Unreadable { id, tenant: quote(tenant), source }.into(),
+        _ => source,
+    })
+}
+
+/// The labels of a column, or none where it is null. What is no list of labels is for auditors alone.
+pub(crate) fn audience(row: &Row, column: usize) -> Option<Audience> {
+    let labels = row.try_get::<_, Option<Vec<String>>>(column);
+    labels.unwrap_or_else(|_| Some(Vec::new())).map(Audience)
+}
+
+fn understand(row: &Row) -> Result<Action, Malformed> {
+    let names = row.try_get::<_, Option<Json>>(17)?;
+    let names = names.and_then(|names| serde_json::from_str::<Names>(names.get()).ok());
+    let names = names.unwrap_or_default();
     Ok(Action {
         tenant: Tenant::new(row.try_get::<_, String>(0)?)?,
         id: ActionId::try_from(row.try_get::<_, Uuid>(1)?)?,
@@ -49,7 +77,7 @@ pub(crate) fn action(row: &Row) -> Result<Action, Malformed> {
         changes: row.try_get(15)?,
         data: row.try_get(16)?,
         context: row.try_get(18)?,
-        audience: Audience::labels(row.try_get::<_, Vec<String>>(19)?),
+        audience: audience(row, 19).unwrap_or_else(Audience::auditors),
     })
 }
 

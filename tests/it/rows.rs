@@ -1,11 +1,16 @@
-//! Rows that others than the library insert: what no reader would understand is refused.
+//! Rows that others than the library insert: what no reader would understand is refused, and what was stored before it was
+//! refused is named, or read without the part that says nothing.
 
-use gesta::{Audience, Position, ResourceType, Tenant};
+use gesta::error::chain;
+use gesta::store::{Migration, migrate, migrate_with, migration_sql};
+use gesta::{Action, ActionId, Audience, Context, Position, ResourceType, StreamQuery, Tenant};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::log::drain;
-use crate::support::{TestDb, check_log, database};
+use crate::support::{
+    TestDb, bare_database, check_log, database, page, public, resource, set_audience,
+};
 
 /// A row as SQL, where `t` is when it happened.
 const ROW: [(&str, &str); 11] = [
@@ -152,4 +157,83 @@ async fn characters_are_those_that_the_types_take() {
             assert_eq!(row.get::<_, bool>(0), is_taken(text), "{column} {text:?}");
         }
     }
+}
+
+/// A database of before, with rows that nobody would be allowed to insert any more.
+async fn stored_before(changes: &[Change]) -> TestDb {
+    let db = bare_database().await;
+    let mut admin = db.admin().await;
+    let known: Vec<_> = (1..)
+        .zip(migration_sql())
+        .map(|(version, (name, sql))| Migration { version, name, sql })
+        .collect();
+    migrate_with(&mut admin, &known[..11]).await.expect("migrated");
+    admin.batch_execute("SET gesta.tenant = 'default'").await.expect("set");
+    for (n, change) in changes.iter().enumerate() {
+        let sql = insert(&format!("2026-06-01T00:00:{n:02}Z"), change);
+        admin.batch_execute(&sql).await.expect("stored");
+    }
+    assert!(migrate(&mut admin).await.expect("migrated").contains(&"0012_row"));
+    db
+}
+
+#[tokio::test]
+async fn names_and_audiences_of_before_that_say_nothing_hide_nothing() {
+    let db = stored_before(&[
+        &[("names", r#"'{"actor": 5}'"#)],
+        &[("names", "'[1]'"), ("audience", "'{public,NULL}'")],
+        &[("audience", "'{{public},{b}}'")],
+        &[("names", r#"'{"actor": "Alice"}'"#)],
+    ])
+    .await;
+    let log = db.log().await;
+    let actions = |entries: Vec<gesta::log::Entry>| -> Vec<Action> {
+        entries.into_iter().map(|entry| entry.action).collect()
+    };
+    let (read, end) = drain(&log, &Position::start(), 3).await;
+    let read = actions(read);
+    let names: Vec<_> = read.iter().map(|action| action.actor.name.as_deref()).collect();
+    assert_eq!(names, [None, None, None, Some("Alice")]);
+    let (public_, auditors) = (Audience::public(), Audience::auditors());
+    let audiences: Vec<_> = read.iter().map(|action| &action.audience).collect();
+    assert_eq!(audiences, [&public_, &auditors, &auditors, &public_]);
+    let store = db.store().await;
+    assert_eq!(page(&public(&store), StreamQuery::tenant()).await.len(), 4);
+
+    // Who may see it can be said anew, and is said of what follows.
+    let ctx = Context::new(&resource("user:moderator"));
+    let told = set_audience(&store, &ctx, read[1].id, &Audience::labels(["staff"])).await;
+    let told_of = actions(drain(&log, &end, 3).await.0);
+    assert_eq!(told_of[0].id, told);
+    let changes = told_of[0].changes.as_ref().expect("changes").value();
+    assert_eq!(changes, serde_json::json!({ "audience": [[], ["staff"]] }));
+    let sql = "ALTER TABLE gesta.visibility DROP CONSTRAINT visibility_audience_shape;
+        UPDATE gesta.visibility SET audience = '{staff,NULL}'";
+    db.admin().await.batch_execute(sql).await.expect("changed");
+    let read = actions(drain(&log, &Position::start(), 3).await.0);
+    assert_eq!(read[1].audience, auditors);
+}
+
+#[tokio::test]
+async fn action_of_before_that_cannot_be_understood_is_named() {
+    let db = stored_before(&[
+        &[("actor_type", "'bad type!'")],
+        &[("tenant", "set_config('gesta.tenant', E'a\\tb', false)")],
+    ])
+    .await;
+    let store = db.store().await;
+    let ids = "SELECT id FROM gesta.action ORDER BY seq";
+    let ids: Vec<_> = db.admin().await.query(ids, &[]).await.expect("ids");
+    let id = |n: usize| ActionId::try_from(ids[n].get::<_, uuid::Uuid>(0)).expect("an id");
+    let wanted = |n: usize, tenant: &str| format!("action {} of tenant `{tenant}`: ", id(n));
+
+    let log = db.log().await;
+    let error = chain(&log.read(&Position::start(), 9).await.expect_err("the first one"));
+    assert!(error.contains(&wanted(0, "default")) && error.contains("`bad type!`"), "{error}");
+    let error = public(&store).action(id(0)).await.expect_err("the same");
+    assert!(chain(&error).contains(&wanted(0, "default")), "{error}");
+    let sql = "ALTER TABLE gesta.action DISABLE TRIGGER USER; DELETE FROM gesta.action WHERE tenant = 'default'";
+    db.admin().await.batch_execute(sql).await.expect("deleted, for this test");
+    let error = chain(&log.read(&Position::start(), 9).await.expect_err("the second one"));
+    assert!(error.contains(&wanted(1, "a\\tb")), "{error}");
 }
