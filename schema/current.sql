@@ -97,21 +97,9 @@ CREATE FUNCTION gesta.capture_fields(relation oid, options jsonb) RETURNS TABLE(
     WITH field AS (
         SELECT a.attnum, a.attname, a.atttypid, a.attcollation, quote_ident(a.attname) AS name,
             quote_literal(to_json(a.attname::text)::text || ':[') AS opening,
-            CASE
-                WHEN options->'mask' ? a.attname THEN 'mask'
-                WHEN options->'hash' ? a.attname THEN 'hash'
-                WHEN NOT options->'columns' ? a.attname AND EXISTS (
-                    SELECT FROM jsonb_array_elements_text(options->'mask' || (options->'hash') || (options->'exclude')) AS gone (name)
-                    WHERE NOT EXISTS (
-                        SELECT FROM pg_attribute AS b
-                        WHERE b.attrelid = relation AND b.attname = gone.name AND b.attnum > 0 AND NOT b.attisdropped
-                    )
-                ) THEN 'mask'
-                ELSE 'plain'
-            END AS mode
-        FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
-            AND NOT options->'exclude' ? a.attname
+            m.mode
+        FROM gesta.field_modes(relation, options) AS m
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = m.attnum
     ), printed AS (
         SELECT f.attnum, f.opening, f.name,
             gesta.differs_expression(f.atttypid, f.attcollation, 'o.' || f.name, 'n.' || f.name) AS differs,
@@ -150,6 +138,9 @@ DECLARE
     old_name text := gesta.name_expression(relation, options, 'o', stamp);
     new_name text := gesta.name_expression(relation, options, 'n', stamp);
     rows     text;
+    defers   boolean := gesta.has_deferrable_key(relation);
+    turn     text := CASE WHEN defers THEN $t$p.place + CASE p.verb WHEN 'delete' THEN 0 ELSE 4294967296 END$t$
+                          ELSE $t$p.place * 2 + (p.verb = 'create')::integer$t$ END;
 BEGIN
     SELECT gesta.join_expression(array_agg(f.updated)) AS updated, gesta.join_expression(array_agg(f.created)) AS created,
         gesta.join_expression(array_agg(f.deleted)) AS deleted
@@ -172,7 +163,7 @@ BEGIN
             fields.deleted, old_rows);
     ELSE
         rows := format($f$
-        SELECT p.verb, p.place * 2 + (p.verb = 'create')::integer AS place,
+        SELECT p.verb, %12$s AS place,
             CASE p.verb WHEN 'delete' THEN p.old_id ELSE p.new_id END AS object_id,
             CASE p.verb WHEN 'delete' THEN p.old_names ELSE p.new_names END AS names,
             p.verb <> 'update' AS is_moved,
@@ -189,7 +180,7 @@ BEGIN
             JOIN (SELECT row_number() OVER () AS %1$I, t.* FROM %11$s AS t) AS n ON n.%1$I = o.%1$I
         ) AS p
         WHERE p.verb <> 'update' OR p.updated <> ''$f$, place, old_key, new_key, format('%s <> %s', old_key, new_key), old_name, new_name,
-            fields.updated, fields.deleted, fields.created, old_rows, new_rows);
+            fields.updated, fields.deleted, fields.created, old_rows, new_rows, turn);
     END IF;
     RETURN format($f$INSERT INTO gesta.action (tenant, id, actor_type, actor_id, verb, object_type, object_id, occurred_at, run_id,
         source, changes, data, names, context)
@@ -198,7 +189,8 @@ BEGIN
         %1$s.occurred_at, CASE WHEN r.is_moved THEN coalesce(%1$s.run_id, %1$s.own_run_id) ELSE %1$s.run_id END, 'trigger',
         ('{' || r.changes || '}')::jsonb, r.data, r.names, %1$s.context
     FROM (%4$s
-    ) AS r$f$, stamp, options->>'type', CASE stamp WHEN '($1)' THEN relation::text ELSE 'TG_RELID' END, rows);
+    ) AS r%5$s$f$, stamp, options->>'type', CASE stamp WHEN '($1)' THEN relation::text ELSE 'TG_RELID' END, rows,
+        CASE WHEN defers AND op = 'UPDATE' THEN E'\n    ORDER BY r.place' ELSE '' END);
 END
 $_$;
 
@@ -307,11 +299,8 @@ BEGIN
     WHILE (SELECT t.typtype = 'd' FROM pg_type AS t WHERE t.oid = base) LOOP
         base := (SELECT t.typbasetype FROM pg_type AS t WHERE t.oid = base);
     END LOOP;
-    IF base = 'jsonb'::regtype THEN
-        RETURN format('nullif(%s, ''null'') IS DISTINCT FROM nullif(%s, ''null'')', old, new);
-    END IF;
     IF base IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'oid'::regtype, 'uuid'::regtype, 'date'::regtype,
-                'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype)
+                'timestamp'::regtype, 'timestamptz'::regtype, 'bytea'::regtype, 'jsonb'::regtype)
         OR base IN ('text'::regtype, 'varchar'::regtype)
         AND (SELECT c.collisdeterministic FROM pg_collation AS c WHERE c.oid = "collation") THEN
         RETURN format('%s IS DISTINCT FROM %s', old, new);
@@ -357,6 +346,47 @@ ALTER FUNCTION gesta.drop_selections(most integer) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.drop_selections(most integer) IS 'Removes selections that have expired and that no run needs any more, oldest first; gives how many.';
 
+CREATE FUNCTION gesta.field_modes(relation oid, options jsonb) RETURNS TABLE(attnum smallint, attname name, mode text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    WITH root AS MATERIALIZED (
+        SELECT a.attnum, a.attname, a.attisdropped
+        FROM pg_attribute AS a
+        WHERE a.attrelid = coalesce(pg_partition_root(relation), relation) AND a.attnum > 0
+    ), secret AS MATERIALIZED (
+        SELECT s.name FROM jsonb_array_elements_text(options->'mask' || (options->'hash') || (options->'exclude')) AS s (name)
+    ), renamed AS MATERIALIZED (
+        SELECT r.attname
+        FROM jsonb_array_elements_text(options->'columns') WITH ORDINALITY AS c (name, place)
+        JOIN jsonb_array_elements_text(options->'numbers') WITH ORDINALITY AS m (number, place) ON m.place = c.place
+        JOIN root AS r ON r.attnum = m.number::smallint AND r.attname <> c.name AND NOT r.attisdropped
+        WHERE c.name IN (SELECT s.name FROM secret AS s)
+            AND ((SELECT bool_or(d.attisdropped) FROM root AS d)
+                 OR to_jsonb(ARRAY(SELECT d.attname::text FROM root AS d ORDER BY d.attnum)) <> options->'columns')
+    ), doubtful AS MATERIALIZED (
+        SELECT EXISTS (
+            SELECT FROM secret AS s
+            WHERE NOT options ? 'numbers' OR s.name NOT IN (SELECT r.attname::text FROM root AS r WHERE NOT r.attisdropped)
+        ) AS is_so
+    )
+    SELECT a.attnum, a.attname,
+        CASE
+            WHEN options->'mask' ? a.attname THEN 'mask'
+            WHEN a.attname IN (SELECT r.attname FROM renamed AS r) THEN 'mask'
+            WHEN options->'hash' ? a.attname THEN 'hash'
+            WHEN NOT options->'columns' ? a.attname AND (SELECT d.is_so FROM doubtful AS d) THEN 'mask'
+            ELSE 'plain'
+        END
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+        AND NOT options->'exclude' ? a.attname
+$$;
+
+ALTER FUNCTION gesta.field_modes(relation oid, options jsonb) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.field_modes(relation oid, options jsonb) IS 'The recorded fields of a table, and whether each is recorded plainly, masked or hashed.';
+
 CREATE FUNCTION gesta.guard_partition(partition regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -373,6 +403,17 @@ $$;
 ALTER FUNCTION gesta.guard_partition(partition regclass) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.guard_partition(partition regclass) IS 'Makes a new partition of gesta.action append-only.';
+
+CREATE FUNCTION gesta.has_deferrable_key(relation oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = relation AND i.indisunique AND NOT i.indimmediate)
+$$;
+
+ALTER FUNCTION gesta.has_deferrable_key(relation oid) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.has_deferrable_key(relation oid) IS 'Whether two rows may have one key for as long as a statement runs.';
 
 CREATE FUNCTION gesta.has_keys() RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -606,6 +647,20 @@ ALTER FUNCTION gesta.make_partitions(last_year integer) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.make_partitions(last_year integer) IS 'Makes the yearly partitions that are missing, by default two years ahead, at most ten; returns how many.';
 
+CREATE FUNCTION gesta.moves_sql(relation oid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT format($f$SELECT count(*)
+    FROM (SELECT row_number() OVER () AS place, %s AS key FROM old_rows AS o) AS o
+    JOIN (SELECT row_number() OVER () AS place, %s AS key FROM new_rows AS n) AS n ON n.place = o.place
+    WHERE record_image_ne(o.key, n.key)$f$, gesta.partition_key(relation, 'o'), gesta.partition_key(relation, 'n'))
+$_$;
+
+ALTER FUNCTION gesta.moves_sql(relation oid) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.moves_sql(relation oid) IS 'The statement that counts the rows whose partition key an UPDATE has changed.';
+
 CREATE FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -617,6 +672,10 @@ CREATE FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, s
                       gesta.text_expression(a.atttypid, format('%s.%I', alias, a.attname)))
         FROM pg_attribute AS a
         WHERE a.attrelid = relation AND a.attname = options->>'name' AND a.attnum > 0 AND NOT a.attisdropped
+            -- It may be another column that has the name now.
+            AND NOT EXISTS (
+                SELECT FROM gesta.field_modes(relation, options) AS m WHERE m.attname = a.attname AND m.mode <> 'plain'
+            )
     ), stamp || '.names')
 $_$;
 
@@ -636,6 +695,17 @@ $_$;
 ALTER FUNCTION gesta.next_partition_year() OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.next_partition_year() IS 'The first year after all that have a partition; null where none has one.';
+
+CREATE FUNCTION gesta.note(relation oid, what text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    INSERT INTO gesta.note (relation, what) VALUES (coalesce(pg_partition_root(relation)::oid, relation), what)
+$$;
+
+ALTER FUNCTION gesta.note(relation oid, what text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.note(relation oid, what text) IS 'Tells the trigger of the statement of a row.';
 
 CREATE FUNCTION gesta.open_key(key_id text, key_hash bytea) RETURNS TABLE(tenant text, scopes text[], labels text[], actor_type text, actor_id text, actor_name text, is_actor boolean, rate_per_minute integer, expires_at timestamp with time zone, is_revoked boolean, is_used boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -657,6 +727,23 @@ $$;
 ALTER FUNCTION gesta.open_key(key_id text, key_hash bytea) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.open_key(key_id text, key_hash bytea) IS 'The key with this id, for whoever knows the hash of its secret; no row for anybody else.';
+
+CREATE FUNCTION gesta.partition_key(relation oid, alias text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT format('ROW(%s)', string_agg(format('%s.%I', alias, c.name), ', ' ORDER BY c.name))
+    FROM (
+        SELECT DISTINCT a.attname AS name
+        FROM pg_partition_tree(coalesce(pg_partition_root(relation), relation)) AS t
+        JOIN pg_partitioned_table AS p ON p.partrelid = t.relid
+        JOIN pg_attribute AS a ON a.attrelid = t.relid AND a.attnum = ANY (p.partattrs::smallint[])
+    ) AS c
+$$;
+
+ALTER FUNCTION gesta.partition_key(relation oid, alias text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.partition_key(relation oid, alias text) IS 'The expression of what decides in which partition a row is, on all levels.';
 
 CREATE FUNCTION gesta.print_expression(mode text, type oid, "column" text) RETURNS text
     LANGUAGE sql STABLE
@@ -798,15 +885,16 @@ CREATE FUNCTION gesta.shape(relation oid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL)
-                      || CASE a.attgenerated WHEN 'v' THEN ' virtual' ELSE '' END, ',' ORDER BY a.attname)
+    SELECT '2:' || string_agg(a.attnum || ' ' || quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL)
+                              || CASE a.attgenerated WHEN 'v' THEN ' virtual' ELSE '' END, ',' ORDER BY a.attnum)
+        || CASE WHEN gesta.has_deferrable_key(relation) THEN ' deferrable' ELSE '' END
     FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = coalesce(pg_partition_root(relation), relation) AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 
 ALTER FUNCTION gesta.shape(relation oid) OWNER TO gesta_owner;
 
-COMMENT ON FUNCTION gesta.shape(relation oid) IS 'Names and types of a table''s columns, in the order of their names.';
+COMMENT ON FUNCTION gesta.shape(relation oid) IS 'What the statements that record changes of a table depend on: columns with their numbers and types.';
 
 CREATE FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) RETURNS gesta.stamp
     LANGUAGE plpgsql
@@ -866,6 +954,26 @@ $$;
 ALTER FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) OWNER TO gesta_owner;
 
 COMMENT ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) IS 'Who changes something in this transaction, and where the ids of the actions begin that tell of it.';
+
+CREATE FUNCTION gesta.take_notes(relation oid, what text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $_$
+DECLARE
+    taken bigint;
+BEGIN
+    DELETE FROM gesta.note AS n
+    WHERE n.xid = pg_current_xact_id_if_assigned() AND n.relation = coalesce(pg_partition_root($1)::oid, $1) AND n.what = $2
+        AND n.depth >= pg_trigger_depth();
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    RETURN taken;
+END
+$_$;
+
+ALTER FUNCTION gesta.take_notes(relation oid, what text) OWNER TO gesta_owner;
+
+COMMENT ON FUNCTION gesta.take_notes(relation oid, what text) IS 'How many rows a statement''s row triggers have told of; they are told once.';
 
 CREATE FUNCTION gesta.text_expression(type oid, "column" text) RETURNS text
     LANGUAGE sql STABLE
@@ -1167,6 +1275,25 @@ COMMENT ON COLUMN gesta.migration.checksum IS 'SHA-256 of its text, in hexadecim
 COMMENT ON COLUMN gesta.migration.applied_at IS 'When it was applied, by the database''s clock.';
 
 COMMENT ON COLUMN gesta.migration.applied_by IS 'The role that applied it.';
+
+CREATE UNLOGGED TABLE gesta.note (
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    relation oid NOT NULL,
+    what text NOT NULL COLLATE pg_catalog."C",
+    depth integer DEFAULT pg_trigger_depth() NOT NULL
+);
+
+ALTER TABLE gesta.note OWNER TO gesta_owner;
+
+COMMENT ON TABLE gesta.note IS 'Rows of which a row trigger tells the trigger of the statement, which takes them out. Empty but for open transactions.';
+
+COMMENT ON COLUMN gesta.note.xid IS 'The transaction.';
+
+COMMENT ON COLUMN gesta.note.relation IS 'The tracked table.';
+
+COMMENT ON COLUMN gesta.note.what IS '`MOVE`: the partition key changes. `UPDATE` or `DELETE`: a cascade has done that, and it is recorded.';
+
+COMMENT ON COLUMN gesta.note.depth IS 'How many triggers deep. Those of a cascade come deeper than the trigger of the statement.';
 
 CREATE TABLE gesta.parked (
     tenant text NOT NULL COLLATE pg_catalog."C",
@@ -1712,6 +1839,8 @@ CREATE INDEX follow_follower_idx ON gesta.follow USING btree (tenant, follower_t
 
 CREATE INDEX key_tenant_idx ON gesta.key USING btree (tenant, created_at);
 
+CREATE INDEX note_xid_idx ON gesta.note USING btree (xid);
+
 CREATE INDEX parked_stream_idx ON gesta.parked USING btree (stream, since);
 
 CREATE INDEX role_member_of_idx ON gesta.role_member USING btree (tenant, member_type, member_id, role);
@@ -1865,7 +1994,13 @@ GRANT ALL ON FUNCTION gesta.differs_expression(type oid, "collation" oid, old te
 REVOKE ALL ON FUNCTION gesta.drop_selections(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.drop_selections(most integer) TO gesta_app;
 
+REVOKE ALL ON FUNCTION gesta.field_modes(relation oid, options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.field_modes(relation oid, options jsonb) TO gesta_capture;
+
 REVOKE ALL ON FUNCTION gesta.guard_partition(partition regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION gesta.has_deferrable_key(relation oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.has_deferrable_key(relation oid) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.has_keys() FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.has_keys() TO gesta_app;
@@ -1889,13 +2024,22 @@ REVOKE ALL ON FUNCTION gesta.make_partitions(last_year integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.make_partitions(last_year integer) TO gesta_app;
 GRANT ALL ON FUNCTION gesta.make_partitions(last_year integer) TO gesta_import;
 
+REVOKE ALL ON FUNCTION gesta.moves_sql(relation oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.moves_sql(relation oid) TO gesta_capture;
+
 REVOKE ALL ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias text, stamp text) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.next_partition_year() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION gesta.note(relation oid, what text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.note(relation oid, what text) TO gesta_capture;
+
 REVOKE ALL ON FUNCTION gesta.open_key(key_id text, key_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.open_key(key_id text, key_hash bytea) TO gesta_app;
+
+REVOKE ALL ON FUNCTION gesta.partition_key(relation oid, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.partition_key(relation oid, alias text) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.print_expression(mode text, type oid, "column" text) TO gesta_capture;
@@ -1919,6 +2063,9 @@ GRANT ALL ON FUNCTION gesta.shape(relation oid) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.stamp(moment timestamp with time zone, is_batch boolean) TO gesta_capture;
+
+REVOKE ALL ON FUNCTION gesta.take_notes(relation oid, what text) FROM PUBLIC;
+GRANT ALL ON FUNCTION gesta.take_notes(relation oid, what text) TO gesta_capture;
 
 REVOKE ALL ON FUNCTION gesta.text_expression(type oid, "column" text) FROM PUBLIC;
 GRANT ALL ON FUNCTION gesta.text_expression(type oid, "column" text) TO gesta_capture;
@@ -2062,6 +2209,8 @@ GRANT SELECT(last_used_at) ON TABLE gesta.key TO gesta_auditor;
 GRANT SELECT ON TABLE gesta.migration TO gesta_app;
 GRANT SELECT ON TABLE gesta.migration TO gesta_import;
 GRANT SELECT ON TABLE gesta.migration TO gesta_auditor;
+
+GRANT INSERT ON TABLE gesta.note TO gesta_capture;
 
 GRANT SELECT,INSERT,DELETE ON TABLE gesta.parked TO gesta_relay;
 GRANT SELECT ON TABLE gesta.parked TO gesta_auditor;

@@ -240,13 +240,25 @@ pub(super) fn told(state: &State) -> (String, &'static str) {
             let partitions = partitions.join(", ");
             (format!("what is done to {partitions} directly is lost: no triggers"), AGAIN)
         }
+        State::Outdated => {
+            let found = "an earlier version made its triggers, which miss rows that a MERGE moves or a TRUNCATE hides";
+            (found.to_owned(), AGAIN)
+        }
+        State::Subscribed => {
+            let found =
+                "what a subscription writes to it is lost: replication fires no such triggers";
+            (found.to_owned(), "track it where it is published")
+        }
         State::HasChildren => {
             let found = "what is done to tables that inherit from it is lost";
             (found.to_owned(), "use partitions instead")
         }
         State::Unreadable => ("gesta_capture may not read it: TRUNCATE fails".to_owned(), AGAIN),
         State::CascadeMissing => ("a foreign key to itself makes sessions fail".to_owned(), AGAIN),
-        State::ShapeChanged => ("its columns have changed: recorded, but slower".to_owned(), AGAIN),
+        State::ShapeChanged => {
+            let found = "its columns have changed: recorded, but slower, and masked what may be a secret renamed";
+            (found.to_owned(), AGAIN)
+        }
         State::OwnerCanDisable(owner) => {
             let found = format!("its owner {owner} is an application's role and can disable it");
             (found, "give it another owner: ALTER TABLE … OWNER TO …")

@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [Migration; 12] = migrations![
+const MIGRATIONS: [Migration; 13] = migrations![
     1 "0001_roles",
     2 "0002_action",
     3 "0003_partitions",
@@ -45,6 +45,7 @@ const MIGRATIONS: [Migration; 12] = migrations![
     10 "0010_role",
     11 "0011_claim",
     12 "0012_row",
+    13 "0013_capture",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.

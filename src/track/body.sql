@@ -3,8 +3,13 @@ DECLARE
     options CONSTANT jsonb := {options};
     stamp   gesta.stamp;
     touched bigint;
+    noted   bigint := 0;
     fits    boolean;
 BEGIN
+    IF TG_LEVEL = 'ROW' AND TG_WHEN = 'BEFORE' THEN
+        PERFORM gesta.note(TG_RELID, 'MOVE');
+        RETURN NEW;
+    END IF;
     IF TG_LEVEL = 'ROW' THEN
         -- A cascade to the table itself, set off by a statement that the session records: the session does not see these
         -- rows, and the statement's trigger is silent.
@@ -17,11 +22,19 @@ BEGIN
                 EXECUTE gesta.capture_sql(TG_RELID, 'UPDATE ROW', options, '($1)') USING stamp, OLD, NEW;
             END IF;
             GET DIAGNOSTICS touched = ROW_COUNT;
-            PERFORM gesta.claim(TG_RELID, {type}, -least(touched, 1));
+            IF touched > 0 THEN
+                PERFORM gesta.note(TG_RELID, TG_OP);
+            END IF;
         END IF;
         RETURN NULL;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
+        -- It removes what an older snapshot does not show.
+        IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+            RAISE EXCEPTION 'TRUNCATE of % cannot be recorded in a transaction of isolation level %', TG_RELID::regclass,
+                    upper(current_setting('transaction_isolation'))
+                USING ERRCODE = 'active_sql_transaction', HINT = 'Use READ COMMITTED, or DELETE.';
+        END IF;
         IF EXISTS (
             SELECT FROM pg_partition_tree(TG_RELID) AS p
             WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = p.relid AND t.tgname = TG_NAME)
@@ -42,7 +55,7 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    IF TG_OP = 'DELETE' THEN
+{moves}{cascades}    IF TG_OP = 'DELETE' THEN
         PERFORM FROM old_rows LIMIT 2;
     ELSE
         PERFORM FROM new_rows LIMIT 2;
@@ -53,7 +66,7 @@ BEGIN
     END IF;
     -- What this function names is what the table had; otherwise the statements are made anew.
     fits := gesta.shape(TG_RELID) = {shape};
-{check}    IF current_setting('gesta.recorded', true) <> '' AND pg_trigger_depth() = 1
+    IF current_setting('gesta.recorded', true) <> '' AND pg_trigger_depth() = 1
         AND gesta.is_own_statement(TG_RELID, TG_OP) THEN
         IF TG_OP = 'INSERT' THEN
             touched := (SELECT count(*) FROM new_rows);
@@ -64,7 +77,7 @@ BEGIN
         ELSE
             EXECUTE gesta.count_sql(TG_RELID, options) INTO touched;
         END IF;
-        PERFORM gesta.claim(TG_RELID, {type}, touched);
+        PERFORM gesta.claim(TG_RELID, {type}, greatest(touched - noted, 0));
         RETURN NULL;
     END IF;
 

@@ -7,6 +7,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 -- What is recorded, ids above all, does not depend on how somebody likes to see it.
 SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
+SET lc_monetary = 'C'
 -- The plan of the first statement is kept, whose rows may have been few.
 SET enable_nestloop = off
 SET enable_mergejoin = off

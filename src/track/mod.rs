@@ -17,6 +17,8 @@
 //! - **A table whose shape has changed is recorded all the same**, by statements made at run time, until it is tracked
 //!   again.
 //!
+//! What logical replication applies is not recorded: it fires no triggers of statements.
+//!
 //! Start reading at `store.rs`, then `body.sql`.
 
 mod error;

@@ -31,6 +31,9 @@ pub(super) struct Options {
     pub(super) hash: Vec<String>,
     /// The columns that the table had.
     pub(super) columns: Vec<String>,
+    /// Their numbers. Options that an earlier version wrote have none.
+    #[serde(default)]
+    pub(super) numbers: Vec<i16>,
     /// Its shape, as `gesta.shape` tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) shape: Option<String>,
@@ -59,6 +62,7 @@ impl Tracking {
             mask: Vec::new(),
             hash: Vec::new(),
             columns: Vec::new(),
+            numbers: Vec::new(),
             shape: None,
             primary: false,
         };

@@ -4,18 +4,21 @@ use super::table::{Parts, Table};
 
 const FUNCTION: &str = include_str!("function.sql");
 const BODY: &str = include_str!("body.sql");
-const PAIRS: &str = include_str!("pairs.sql");
+const MOVES: &str = include_str!("moves.sql");
+const CASCADES: &str = include_str!("cascades.sql");
 const TRIGGERS: &str = include_str!("triggers.sql");
 const CASCADE: &str = include_str!("cascade.sql");
+const MOVE: &str = include_str!("move.sql");
 const UNTRACK: &str = include_str!("untrack.sql");
 
 /// The names of all triggers that may be on a table.
-pub(super) const NAMES: [&str; 5] = [
+pub(super) const NAMES: [&str; 6] = [
     "gesta_capture_insert",
     "gesta_capture_update",
     "gesta_capture_delete",
     "gesta_capture_truncate",
     "gesta_capture_cascade",
+    "gesta_capture_move",
 ];
 
 /// What a function's comment begins with; the options follow.
@@ -89,17 +92,24 @@ pub(super) fn track(table: &Table, parts: &Parts) -> String {
     if table.cascades_to_itself {
         script.push_str(&fill(CASCADE, &on(&table.relation)));
     }
+    if let [Some(old), Some(new)] = &parts.partition_key {
+        let [relation, function] = on(&table.relation);
+        let places = [relation, function, place("old_part", old), place("new_part", new)];
+        script.push_str(&fill(MOVE, &places));
+    }
     script
 }
 
 /// What stands between the quotes of the function.
 fn body(table: &Table, parts: &Parts) -> String {
-    let check = if table.is_partitioned { PAIRS } else { "" };
+    let moves = if table.is_partitioned { MOVES } else { "" };
+    let cascades = if table.cascades_to_itself { CASCADES } else { "" };
     let places = [
         ("options", &parts.options),
         ("type", &parts.kind),
         ("shape", &parts.shape),
-        ("check", &check.to_owned()),
+        ("moves", &moves.to_owned()),
+        ("cascades", &cascades.to_owned()),
         ("count", &parts.count),
         ("insert", &parts.insert),
         ("update", &parts.update),

@@ -14,7 +14,8 @@ use crate::store::failed;
 use crate::store::{Failure, scope};
 
 /// Each table, its options, and what is not as it should be. The triggers that a table needs: one a kind of statement on
-/// the table and on each partition, and one for rows where a foreign key of the table to itself cascades.
+/// the table and on each partition; one for rows where a foreign key of the table to itself cascades, and one for rows that
+/// may move to another partition.
 const STANDING: &str = "-- track::standing::read
 WITH tracked AS (
     SELECT DISTINCT coalesce(pg_partition_root(t.tgrelid)::oid, t.tgrelid) AS relation, p.oid AS function
@@ -43,11 +44,18 @@ WITH tracked AS (
             AND (f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd'))
     )
     GROUP BY k.relation
+), moving AS (
+    SELECT k.relation, count(t.oid) = 0 AS is_missing, coalesce(bool_or(t.tgenabled <> 'A'), false) AS is_disabled
+    FROM tracked AS k
+    JOIN pg_partitioned_table AS p ON p.partrelid = k.relation
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = k.relation AND t.tgname = 'gesta_capture_move' AND t.tgfoid = k.function
+    GROUP BY k.relation
 )
 SELECT n.nspname || '.' || c.relname AS table,
     split_part(obj_description(k.function, 'pg_proc'), $1, 2) AS options,
     EXISTS (SELECT FROM needed AS e WHERE e.relation = k.relation AND e.is_disabled)
-        OR EXISTS (SELECT FROM cascading AS g WHERE g.relation = k.relation AND g.is_disabled) AS is_disabled,
+        OR EXISTS (SELECT FROM cascading AS g WHERE g.relation = k.relation AND g.is_disabled)
+        OR EXISTS (SELECT FROM moving AS v WHERE v.relation = k.relation AND v.is_disabled) AS is_disabled,
     EXISTS (SELECT FROM needed AS e WHERE e.relation = k.relation AND e.member = k.relation AND e.is_missing) AS is_missing,
     ARRAY(
         SELECT DISTINCT e.member::regclass::text
@@ -55,7 +63,12 @@ SELECT n.nspname || '.' || c.relname AS table,
         WHERE e.relation = k.relation AND e.member <> k.relation AND e.is_missing
     ) AS missing_on,
     EXISTS (SELECT FROM cascading AS g WHERE g.relation = k.relation AND g.is_missing) AS is_cascade_missing,
+    EXISTS (SELECT FROM moving AS v WHERE v.relation = k.relation AND v.is_missing) AS is_move_missing,
     EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = k.relation) AND c.relkind = 'r' AS has_child,
+    EXISTS (
+        SELECT FROM pg_subscription_rel AS s
+        WHERE s.srrelid IN (SELECT m.member FROM member AS m WHERE m.relation = k.relation)
+    ) AS is_subscribed,
     NOT (has_schema_privilege('gesta_capture', n.oid, 'USAGE') AND has_table_privilege('gesta_capture', c.oid, 'SELECT'))
         AS is_unreadable,
     gesta.shape(k.relation) AS shape,
@@ -80,13 +93,20 @@ pub enum State {
     Disabled,
     /// These partitions were made since: what is done to them directly, not through the table, is not recorded.
     MissingOn(Vec<String>),
+    /// Triggers that an earlier version of Gesta made: rows that a MERGE moves to another partition, and those that a TRUNCATE
+    /// under REPEATABLE READ removes, may not be recorded.
+    Outdated,
+    /// A subscription writes to it: rows that logical replication applies fire no triggers of statements, and are not
+    /// recorded.
+    Subscribed,
     /// Other tables inherit from it since: what is done to them directly is not recorded.
     HasChildren,
     /// It has a foreign key to itself since: rows that it changes make the session's transaction fail.
     CascadeMissing,
     /// The triggers may not read it, perhaps because it was moved to another schema: TRUNCATE is refused.
     Unreadable,
-    /// Its columns are others than when it was tracked: all is recorded, but slower.
+    /// Its columns are others than when it was tracked: all is recorded, but slower, and masked where a column may be one
+    /// of those that were masked, hashed or left out.
     ShapeChanged,
     /// Its owner is a role that an application may act as, and can switch the triggers off.
     OwnerCanDisable(String),
@@ -141,13 +161,17 @@ fn states(row: &tokio_postgres::Row, options: &Options) -> Vec<State> {
     let missing_on: Vec<String> = row.get("missing_on");
     let owner: Option<String> = row.get("owner");
     let mut states = Vec::new();
-    states.extend((is("is_disabled") || is("is_missing")).then_some(State::Disabled));
+    let is_outdated = options.numbers.is_empty();
+    let is_missing = is("is_missing") || is("is_move_missing") && !is_outdated;
+    states.extend((is("is_disabled") || is_missing).then_some(State::Disabled));
     states.extend((!missing_on.is_empty()).then_some(State::MissingOn(missing_on)));
+    states.extend(is_outdated.then_some(State::Outdated));
+    states.extend(is("is_subscribed").then_some(State::Subscribed));
     states.extend(is("has_child").then_some(State::HasChildren));
     states.extend(is("is_cascade_missing").then_some(State::CascadeMissing));
     states.extend(is("is_unreadable").then_some(State::Unreadable));
     let shape: Option<String> = row.get("shape");
-    states.extend((shape != options.shape).then_some(State::ShapeChanged));
+    states.extend((shape != options.shape && !is_outdated).then_some(State::ShapeChanged));
     states.extend(owner.map(State::OwnerCanDisable));
     states
 }

@@ -84,7 +84,7 @@ WHERE t.tgname = ANY ($2) AND t.tgparentid = 0
 ORDER BY t.tgrelid, t.tgname";
 
 const COLUMNS: &str = "-- track::table::columns
-SELECT gesta.shape($1) AS shape, a.attname AS name, a.attnotnull AS not_null, a.attgenerated = 'v' AS is_virtual
+SELECT gesta.shape($1) AS shape, a.attname AS name, a.attnum AS number, a.attnotnull AS not_null, a.attgenerated = 'v' AS is_virtual
 FROM pg_attribute AS a
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
@@ -107,7 +107,8 @@ SELECT quote_literal($2::text) || '::jsonb' AS options,
     gesta.capture_sql($1, 'INSERT', $2::text::jsonb, 'stamp') AS insert,
     gesta.capture_sql($1, 'UPDATE', $2::text::jsonb, 'stamp') AS update,
     gesta.capture_sql($1, 'DELETE', $2::text::jsonb, 'stamp') AS delete,
-    gesta.count_sql($1, $2::text::jsonb) AS count";
+    gesta.count_sql($1, $2::text::jsonb) AS count,
+    gesta.partition_key($1, 'OLD') AS old_part, gesta.partition_key($1, 'NEW') AS new_part";
 
 /// What is to be tracked. All names but `name` are quoted.
 #[derive(Debug)]
@@ -140,10 +141,13 @@ pub(super) struct Parts {
     pub(super) update: String,
     pub(super) delete: String,
     pub(super) count: String,
+    /// Of the old row and of the new one; none where there are no partitions.
+    pub(super) partition_key: [Option<String>; 2],
 }
 
 struct Column {
     name: String,
+    number: i16,
     not_null: bool,
     is_virtual: bool,
 }
@@ -236,6 +240,7 @@ impl Table {
             .iter()
             .map(|row| Column {
                 name: row.get("name"),
+                number: row.get("number"),
                 not_null: row.get("not_null"),
                 is_virtual: row.get("is_virtual"),
             })
@@ -252,6 +257,7 @@ impl Table {
         options.primary = unique.iter().any(|(is_primary, columns)| {
             *is_primary && columns.iter().map(Option::as_ref).eq(options.key.iter().map(Some))
         });
+        options.numbers = columns.iter().map(|column| column.number).collect();
         options.columns = columns.into_iter().map(|column| column.name).collect();
         Ok(options)
     }
@@ -317,6 +323,7 @@ impl Table {
             update: row.get("update"),
             delete: row.get("delete"),
             count: row.get("count"),
+            partition_key: [row.get("old_part"), row.get("new_part")],
         })
     }
 }

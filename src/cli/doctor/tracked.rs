@@ -28,7 +28,12 @@ pub(super) async fn checks(client: &Client) -> Vec<Check> {
             let found = format!("{}: {found}", table.table);
             let lost = matches!(
                 state,
-                State::Disabled | State::MissingOn(_) | State::HasChildren | State::Unreadable
+                State::Disabled
+                    | State::MissingOn(_)
+                    | State::Outdated
+                    | State::Subscribed
+                    | State::HasChildren
+                    | State::Unreadable
             );
             checks.push(if lost {
                 Check::fail(NAME, found, fix)

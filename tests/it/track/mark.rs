@@ -195,3 +195,26 @@ async fn session_is_not_disturbed_by_immediate_constraints() {
     assert_eq!(desk.recorded().await, [""; 0]);
     check_log(&desk.db).await;
 }
+
+/// Rows of a cascade that are recorded count for the statement that set it off, and for no later one.
+#[tokio::test]
+async fn cascade_of_one_statement_pays_for_no_other() {
+    let desk = Desk::new(
+        "CREATE TABLE node (id integer PRIMARY KEY, parent integer REFERENCES node ON DELETE CASCADE, seen integer DEFAULT 0);
+         CREATE TABLE mine (node integer REFERENCES node ON DELETE CASCADE);
+         CREATE FUNCTION unmark() RETURNS trigger LANGUAGE plpgsql AS
+             $$BEGIN PERFORM set_config('gesta.recorded', '', true); RETURN OLD; END$$;
+         CREATE TRIGGER unmark BEFORE DELETE ON mine FOR EACH ROW EXECUTE FUNCTION unmark();
+         INSERT INTO node VALUES (1, NULL), (2, 1), (3, 1), (50, NULL); INSERT INTO mine VALUES (3)",
+    )
+    .await;
+    desk.track(&tracking("node", "node", &["id"])).await;
+    let store = desk.db.unbound_store().await;
+    let mut client = store.client().await.expect("a connection");
+    let tx = client.transaction().await.expect("a transaction");
+    marked(&tx, "node", "DELETE FROM node WHERE id = 1").await;
+    marked(&tx, "node", "UPDATE node SET seen = 1 WHERE id = 50").await;
+    let error = tx.commit().await.expect_err("it does not commit");
+    assert!(whole(&error).contains("changed 1 rows of public.node and recorded 0"), "{error:?}");
+    check_log(&desk.db).await;
+}

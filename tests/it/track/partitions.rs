@@ -124,3 +124,60 @@ async fn row_that_gets_lost_between_partitions_refuses_the_update() {
     assert!(error.contains("swallowed a row that moved there"), "{error}");
     assert_eq!(desk.text("SELECT count(*)::text FROM event").await, "2");
 }
+
+/// Its triggers of statements do not see such rows; those of an UPDATE do.
+#[tokio::test]
+async fn merge_that_moves_rows_to_another_partition_is_refused() {
+    let desk = Desk::new(EVENT).await;
+    desk.track(&tracking("event", "event", &["year", "id"])).await;
+    desk.run("INSERT INTO event VALUES (1, 1, 'a'), (1, 2, 'b'), (1, 3, 'c')").await;
+    desk.recorded().await;
+    let merge = "MERGE INTO event AS e USING (VALUES (1), (2), (3), (4)) AS v (id) ON e.id = v.id";
+    for actions in [
+        "WHEN MATCHED THEN UPDATE SET year = 2",
+        "WHEN MATCHED AND e.id = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET year = 2",
+        "WHEN MATCHED THEN UPDATE SET year = 2 WHEN NOT MATCHED THEN INSERT VALUES (1, v.id)",
+        "WHEN MATCHED AND e.id > 1 THEN UPDATE SET note = 'x'
+         WHEN MATCHED THEN UPDATE SET year = 2",
+    ] {
+        let error = desk.fails(&format!("{merge} {actions}")).await;
+        assert!(error.contains("a MERGE moves rows to another partition"), "{actions}: {error}");
+    }
+    assert_eq!(desk.recorded().await, [""; 0]);
+    let sql = "SELECT concat_ws(' ', year, id, note) FROM event ORDER BY id";
+    assert_eq!(desk.texts(sql).await, ["1 1 a", "1 2 b", "1 3 c"]);
+    desk.run(&format!(
+        "{merge} WHEN MATCHED AND e.id = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET note = 'x'
+         WHEN NOT MATCHED THEN INSERT VALUES (2, v.id, 'd')"
+    ))
+    .await;
+    assert_eq!(desk.recorded().await.len(), 4, "where nothing moves, all is recorded");
+    desk.run("UPDATE event SET year = 3 - year").await;
+    assert_eq!(desk.recorded().await.len(), 6, "as is what an UPDATE moves");
+    assert_eq!(desk.text("SELECT count(*)::text FROM gesta.note").await, "0");
+    check_log(&desk.db).await;
+}
+
+/// A key that changes inside of its partition moves nothing; partitions of partitions have keys of their own.
+#[tokio::test]
+async fn merge_on_partitions_of_partitions_is_recorded_or_refused() {
+    let desk = Desk::new(
+        "CREATE TABLE event (year integer, id integer, note text, PRIMARY KEY (id, year)) PARTITION BY LIST (year);
+         CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1) PARTITION BY RANGE (id);
+         CREATE TABLE event_1_low PARTITION OF event_1 FOR VALUES FROM (0) TO (10);
+         CREATE TABLE event_1_high PARTITION OF event_1 FOR VALUES FROM (10) TO (20);
+         INSERT INTO event VALUES (1, 1)",
+    )
+    .await;
+    desk.track(&tracking("event", "event", &["year", "id"])).await;
+    for table in ["event", "event_1"] {
+        let merge = format!(
+            "MERGE INTO {table} AS e USING (VALUES (1)) AS v (n) ON e.year = v.n WHEN MATCHED THEN"
+        );
+        desk.run(&format!("{merge} UPDATE SET id = e.id + 1")).await;
+        assert_eq!(desk.recorded().await.len(), 2, "{table}");
+        let error = desk.fails(&format!("{merge} UPDATE SET id = e.id + 10")).await;
+        assert!(error.contains("a MERGE moves rows to another partition"), "{table}: {error}");
+    }
+    check_log(&desk.db).await;
+}

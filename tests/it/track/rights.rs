@@ -23,6 +23,8 @@ async fn application_can_neither_disable_nor_replace_the_triggers() {
             "SELECT count(*) FROM gesta.claim",
             "DELETE FROM gesta.claim",
             "ALTER TABLE gesta.claim DISABLE TRIGGER ALL",
+            "DELETE FROM gesta.note",
+            "SELECT gesta.take_notes('article'::regclass, 'UPDATE')",
             "SELECT gesta.claim('article'::regclass, 'article', -100)",
             "INSERT INTO gesta.claim VALUES ('1', 1, 'article', -100, 0)",
             "SET ROLE gesta_capture",
@@ -45,13 +47,14 @@ async fn functions_run_as_a_role_that_can_only_append() {
         owner.starts_with("gesta_capture true search_path=pg_catalog, pg_temp;row_security=off"),
         "{owner}"
     );
+    assert!(owner.to_lowercase().contains("lc_monetary=c"), "{owner}");
     let rights = "
         SELECT concat_ws(' ', privilege_type, table_name) FROM information_schema.table_privileges
         WHERE grantee = 'gesta_capture' AND table_schema = 'gesta'
         UNION
         SELECT concat_ws(' ', privilege_type, table_name) FROM information_schema.column_privileges
         WHERE grantee = 'gesta_capture' AND table_schema = 'gesta' ORDER BY 1";
-    assert_eq!(desk.texts(rights).await, ["INSERT action", "INSERT claim"]);
+    assert_eq!(desk.texts(rights).await, ["INSERT action", "INSERT claim", "INSERT note"]);
 }
 
 /// Casts and operators of the table's owner do not run with the right to append.

@@ -1,5 +1,6 @@
 //! Masked, hashed and excluded fields: no byte of them in the log, nor in an error.
 
+use gesta::track::State;
 use sha2::{Digest, Sha256};
 
 use super::{Desk, article};
@@ -73,6 +74,63 @@ async fn secrets_stay_secret_when_columns_are_renamed_or_the_shape_changes() {
         let expected = if secret.starts_with("seen") { "1" } else { "0" };
         assert_eq!(found(&desk, secret).await, expected, "{secret}");
     }
+}
+
+/// A column is known by its number as well: its name may be that of another one now.
+#[tokio::test]
+async fn secret_whose_name_another_column_has_stays_secret() {
+    for (alter, update) in [
+        ("RENAME iban TO account; ALTER TABLE article ADD iban text", "account = 'S3CRET1'"),
+        ("RENAME iban TO account; ALTER TABLE article ADD iban text", "iban = 'S3CRET1'"),
+        (
+            "RENAME title TO x; ALTER TABLE article RENAME iban TO title; ALTER TABLE article RENAME x TO iban",
+            "title = 'S3CRET1'",
+        ),
+        (
+            "DROP title; ALTER TABLE article RENAME iban TO title; ALTER TABLE article ADD iban text",
+            "title = 'S3CRET1'",
+        ),
+        ("RENAME note TO remark; ALTER TABLE article ADD note text", "remark = 'S3CRET1'"),
+        ("RENAME pin TO code; ALTER TABLE article ADD pin integer", "code = 471148"),
+    ] {
+        let desk = Desk::new(TABLE).await;
+        let options = article().mask(["iban", "doc"]).hash(["pin"]).exclude(["note"]);
+        desk.track(&options.name("title")).await;
+        desk.run("INSERT INTO article VALUES (1, 'a', 'S3CRET', 471147, 'S3CRET')").await;
+        desk.run(&format!("ALTER TABLE article {alter}; UPDATE article SET {update}")).await;
+        for secret in ["S3CRET", "47114"] {
+            assert_eq!(found(&desk, secret).await, "0", "{alter}: {update}");
+        }
+        assert_eq!(desk.recorded().await.len(), 2, "{alter}: {update}");
+        assert_eq!(desk.tracked().await.remove(0).states, [State::ShapeChanged], "{alter}");
+        check_log(&desk.db).await;
+    }
+}
+
+/// The restored dump of a table that had lost a column has other numbers.
+#[tokio::test]
+async fn columns_of_other_numbers_are_the_same_by_their_order() {
+    let desk = Desk::new(TABLE).await;
+    desk.run("ALTER TABLE article DROP title, ADD late text").await;
+    desk.track(&article().mask(["iban", "doc"]).hash(["pin"]).exclude(["note"])).await;
+    desk.run(
+        "CREATE TABLE copy (id integer PRIMARY KEY, iban text, pin integer, note text, doc json, late text);
+         ALTER TABLE article RENAME TO old; ALTER TABLE copy RENAME TO article;
+         DO $$
+         BEGIN
+             EXECUTE (SELECT string_agg(replace(pg_get_triggerdef(t.oid), ' ON public.old ', ' ON public.article '), ';')
+                      FROM pg_trigger AS t WHERE t.tgrelid = 'old'::regclass AND t.tgname LIKE 'gesta%');
+         END $$;
+         INSERT INTO article VALUES (1, 'S3CRET', 471147, 'S3CRET', NULL, 'seen')",
+    )
+    .await;
+    let pin = hashed("471147");
+    assert_eq!(
+        desk.recorded().await,
+        [format!(
+            r#"create article:1 {{"id": [null, 1], "pin": [null, "{pin}"], "iban": [null, "***"], "late": [null, "seen"]}}"#
+        )]
+    );
 }
 
 #[tokio::test]

@@ -125,6 +125,51 @@ async fn child_that_was_made_since_is_told() {
     assert!(desk.tracked().await.is_empty(), "it can be ended all the same");
 }
 
+/// What its triggers name of the table does not fit any more, so they do it as the functions are now.
+#[tokio::test]
+async fn table_of_an_earlier_version_is_recorded_and_told() {
+    let table = "CREATE TABLE article (id integer PRIMARY KEY, title text, iban text)";
+    let desk = Desk::new(table).await;
+    let options = article().mask(["iban"]);
+    desk.track(&options).await;
+    desk.run(
+        r#"DO $$
+           DECLARE
+               numbers CONSTANT text := '"numbers":[1,2,3],';
+               written CONSTANT text := pg_get_functiondef('gesta.capture_article'::regproc);
+           BEGIN
+               EXECUTE replace(replace(written, numbers, ''), '2:1 id', 'id');
+               EXECUTE format('COMMENT ON FUNCTION gesta.capture_article() IS %L',
+                              replace(obj_description('gesta.capture_article'::regproc, 'pg_proc'), numbers, ''));
+           END $$"#,
+    )
+    .await;
+    assert_eq!(desk.tracked().await.remove(0).states, [State::Outdated]);
+    desk.run("INSERT INTO article VALUES (1, 'One', 'S3CRET')").await;
+    desk.run("ALTER TABLE article RENAME iban TO account; ALTER TABLE article ADD iban text; UPDATE article SET account = 'S3CRET2', title = 'Two'").await;
+    assert_eq!(
+        desk.recorded().await,
+        [
+            r#"create article:1 {"id": [null, 1], "iban": [null, "***"], "title": [null, "One"]}"#,
+            r#"update article:1 {"title": ["One", "Two"], "account": ["***", "***"]}"#,
+        ]
+    );
+    assert_eq!(desk.track(&options.mask(["iban", "account"])).await.states, []);
+}
+
+/// Logical replication fires triggers of rows only.
+#[tokio::test]
+async fn table_that_a_subscription_writes_to_is_told() {
+    let desk = Desk::article().await;
+    desk.run(
+        "SET allow_system_table_mods = on;
+         INSERT INTO pg_subscription_rel VALUES (1, 'article'::regclass, 'r', NULL)",
+    )
+    .await;
+    assert_eq!(desk.tracked().await.remove(0).states, [State::Subscribed]);
+    assert_eq!(desk.track(&article()).await.states, [State::Subscribed]);
+}
+
 /// OIDs are others in the copy.
 #[tokio::test]
 async fn tracking_survives_dump_and_restore() {

@@ -224,11 +224,56 @@ async fn keys_that_change_places_are_told_apart() {
         desk.recorded().await,
         [
             r#"delete article:1 {"id": [1, null], "title": ["One", null]}"#,
-            r#"create article:2 {"id": [null, 2], "title": [null, "One"]}"#,
             r#"delete article:2 {"id": [2, null], "title": ["Two", null]}"#,
+            r#"create article:2 {"id": [null, 2], "title": [null, "One"]}"#,
             r#"create article:1 {"id": [null, 1], "title": [null, "Two"]}"#,
         ]
     );
+}
+
+/// It removes rows that an older snapshot does not show, and would be told of some that are gone.
+#[tokio::test]
+async fn truncate_by_an_older_snapshot_is_refused() {
+    let desk = Desk::article().await;
+    desk.run("INSERT INTO article VALUES (1)").await;
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        let error =
+            desk.fails(&format!("BEGIN ISOLATION LEVEL {level}; TRUNCATE article; COMMIT")).await;
+        let told = format!("cannot be recorded in a transaction of isolation level {level}");
+        assert!(error.contains(&told), "{error}");
+    }
+    desk.recorded().await;
+    desk.run("BEGIN ISOLATION LEVEL READ UNCOMMITTED; TRUNCATE article; COMMIT").await;
+    assert_eq!(desk.recorded().await.len(), 1);
+}
+
+/// Whoever reads the log in its order, or the stream of an object in that of its ids, ends with what there is.
+#[tokio::test]
+async fn keys_that_change_places_are_deleted_before_they_are_created() {
+    let desk = Desk::new("CREATE TABLE place (n integer PRIMARY KEY DEFERRABLE, who text)").await;
+    desk.track(&tracking("place", "place", &["n"])).await;
+    desk.run("INSERT INTO place VALUES (1, 'a'), (2, 'b'), (3, 'c')").await;
+    desk.recorded().await;
+    desk.run("UPDATE place SET n = 4 - n").await;
+    assert_eq!(
+        desk.recorded().await,
+        [
+            r#"delete place:1 {"n": [1, null], "who": ["a", null]}"#,
+            r#"delete place:3 {"n": [3, null], "who": ["c", null]}"#,
+            r#"create place:3 {"n": [null, 3], "who": [null, "a"]}"#,
+            r#"create place:1 {"n": [null, 1], "who": [null, "c"]}"#,
+        ]
+    );
+    desk.run("UPDATE place SET n = n + 1").await;
+    for order in ["seq", "id"] {
+        let last = format!(
+            "SELECT DISTINCT ON (object_id) concat_ws(' ', object_id, verb) FROM gesta.action
+             WHERE object_type = 'place' ORDER BY object_id, {order} DESC"
+        );
+        let found = desk.texts(&last).await;
+        assert_eq!(found, ["1 delete", "2 create", "3 create", "4 create"], "{order}");
+    }
+    check_log(&desk.db).await;
 }
 
 #[tokio::test]
@@ -284,7 +329,7 @@ async fn values_are_recorded_as_json_prints_them() {
     let sql = "SELECT coalesce(jsonb_agg(f.key)::text, 'none') FROM article AS whole CROSS JOIN LATERAL jsonb_each(to_jsonb(whole)) AS f
                WHERE f.value IS DISTINCT FROM coalesce((SELECT changes #> ARRAY[f.key, '1'] FROM gesta.action WHERE verb = 'create'), 'null')";
     assert_eq!(desk.text(sql).await, "none");
-    // Equal is not the same, and a JSON null is a null.
+    // Equal is not the same, and a JSON null is printed as a null.
     desk.recorded().await;
     for (set, changes) in [
         ("n = 1.500", r#"{"n": [1.50, 1.500]}"#),
@@ -292,6 +337,7 @@ async fn values_are_recorded_as_json_prints_them() {
         ("p = '(1,3)'", r#"{"p": ["(1,2)", "(1,3)"]}"#),
         ("j = '{}'", r#"{"j": [{"a": null, "b": 1}, {}]}"#),
         ("jb = NULL", r#"{"jb": [[1.0], null]}"#),
+        ("jb = 'null'", r#"{"jb": [null, null]}"#),
         ("jb = 'null'", ""),
         ("f = f, u = u, r = r, ms = ms", ""),
     ] {
