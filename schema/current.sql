@@ -389,7 +389,7 @@ COMMENT ON FUNCTION gesta.field_modes(relation oid, options jsonb) IS 'The recor
 
 CREATE FUNCTION gesta.guard_partition(partition regclass) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
     -- Statement triggers of a partitioned table are not inherited: TRUNCATE of a single partition has to be refused here.
@@ -428,7 +428,7 @@ COMMENT ON FUNCTION gesta.has_keys() IS 'Whether any tenant has a key, revoked o
 
 CREATE FUNCTION gesta.id_floor(moment timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
 $$;
@@ -685,7 +685,7 @@ COMMENT ON FUNCTION gesta.name_expression(relation oid, options jsonb, alias tex
 
 CREATE FUNCTION gesta.next_partition_year() RETURNS integer
     LANGUAGE sql
-    SET search_path TO 'pg_catalog'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
     SELECT max(substr(c.relname, 9)::integer) + 1
     FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
@@ -807,7 +807,7 @@ COMMENT ON FUNCTION gesta.read_context(raw text) IS 'Checks the setting gesta.co
 
 CREATE FUNCTION gesta.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
     RAISE EXCEPTION '% of %.% is refused: actions are never changed or deleted', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME

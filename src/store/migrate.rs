@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use super::migrate_error::MigrateError;
+use super::path::GUARD;
 
 /// One step of the schema: a file of `schema/`.
 #[doc(hidden)]
@@ -32,7 +33,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [Migration; 13] = migrations![
+const MIGRATIONS: [Migration; 14] = migrations![
     1 "0001_roles",
     2 "0002_action",
     3 "0003_partitions",
@@ -46,6 +47,7 @@ const MIGRATIONS: [Migration; 13] = migrations![
     11 "0011_claim",
     12 "0012_row",
     13 "0013_capture",
+    14 "0014_path",
 ];
 
 /// Key of the advisory lock: `gesta` in ASCII. Locks of this kind belong to one database.
@@ -142,7 +144,8 @@ pub fn migration_sql() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Brings a database up to date and makes the partitions that are due; says which files it applied. For an operator's
 /// connection: a superuser, or a role with CREATEROLE and CREATE on the database. Give it CREATE with grant option, or
-/// people at psql (`gesta_user`) cannot make schemas of their own.
+/// people at psql (`gesta_user`) cannot make schemas of their own. The connection's search path is not looked at, and is the
+/// same afterwards.
 ///
 /// # Errors
 /// When the role lacks a right, a released file was changed, the database is newer than the program, or a statement
@@ -199,10 +202,12 @@ pub async fn migration_status(client: &mut Client) -> Result<MigrationStatus, Mi
 }
 
 /// Read committed, whatever the database's default is: what is read after the lock was waited for must be what its last
-/// holder left.
+/// holder left. The search path is ours until the transaction ends, and the operator's again then.
 async fn begin(client: &mut Client) -> Result<Transaction<'_>, MigrateError> {
     let tx = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-    tx.read_only(false).start().await.map_err(failed("begin the migration"))
+    let tx = tx.read_only(false).start().await.map_err(failed("begin the migration"))?;
+    tx.batch_execute(GUARD).await.map_err(failed("set the search path"))?;
+    Ok(tx)
 }
 
 /// How a database and the connection's role stand to each other.

@@ -14,6 +14,7 @@ mod import;
 mod load;
 mod migrate;
 mod migrate_error;
+pub(crate) mod path;
 mod pool;
 mod retry;
 mod rows;

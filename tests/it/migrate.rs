@@ -14,7 +14,7 @@ use crate::support::{OwnCluster, bare_database};
 /// Databases of one cluster that are migrated at the same moment.
 const AT_ONCE: usize = 6;
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "0001_roles",
     "0002_action",
     "0003_partitions",
@@ -28,6 +28,7 @@ const ALL: [&str; 13] = [
     "0011_claim",
     "0012_row",
     "0013_capture",
+    "0014_path",
 ];
 
 async fn connect(config: &Config) -> Client {
@@ -38,9 +39,22 @@ async fn connect(config: &Config) -> Client {
 
 /// The migrations of this program.
 fn known() -> Vec<Migration> {
-    migration_sql()
-        .map(|(name, sql)| Migration { version: name[..4].parse().expect("a number"), name, sql })
-        .collect()
+    migration_sql().map(|(name, sql)| Migration { version: version_of(name), name, sql }).collect()
+}
+
+/// The number that a file's name begins with.
+fn version_of(name: &str) -> i32 {
+    name.split('_').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// The number of the last one.
+fn last() -> i32 {
+    version_of(ALL[ALL.len() - 1])
+}
+
+/// How many there are, as the database counts.
+fn count() -> i64 {
+    i64::try_from(ALL.len()).expect("few")
 }
 
 async fn number(client: &Client, query: &str) -> i64 {
@@ -101,7 +115,7 @@ async fn processes_that_start_at_once_apply_each_migration_once() {
     }
     applied.sort_unstable();
     assert_eq!(applied, [0, 0, 0, 0, 0, ALL.len()]);
-    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, 12);
+    assert_eq!(number(&db.admin().await, "SELECT count(*) FROM gesta.migration").await, count());
 }
 
 /// Roles belong to the cluster, where no lock of one database reaches.
@@ -162,7 +176,10 @@ async fn newer_database_is_refused() {
     let error = migrate(&mut client).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "this database is at migration 99, this program knows 13: use a newer gesta"
+        format!(
+            "this database is at migration 99, this program knows {}: use a newer gesta",
+            last()
+        )
     );
 }
 
@@ -176,13 +193,17 @@ async fn failing_migration_leaves_nothing() {
     let error = migrate_with(&mut client, &broken).await.expect_err("it fails");
     let text = chain(&error);
     assert!(text.starts_with("failed to apply migration 0098_broken: division by zero"), "{text}");
+    broken.push(Migration { version: last() + 1, name: "9998_broken", sql });
+    let error = migrate_with(&mut client, &broken).await.expect_err("it fails");
+    let text = chain(&error);
+    assert!(text.starts_with("failed to apply migration 9998_broken: division by zero"), "{text}");
     assert!(!has_schema(&client).await);
 
     migrate(&mut client).await.expect("migrated");
     migrate_with(&mut client, &broken).await.expect_err("it fails");
     let half = "SELECT count(*) FROM pg_class WHERE relname = 'half'";
     assert_eq!(number(&client, half).await, 0);
-    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, 12);
+    assert_eq!(number(&client, "SELECT count(*) FROM gesta.migration").await, count());
     assert!(migrate(&mut client).await.expect("as before").is_empty());
 }
 
@@ -194,6 +215,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
     let mut later = known();
     let sql = "CREATE TABLE gesta.later ()";
     later.push(Migration { version: 98, name: "0098_later", sql });
+    later.push(Migration { version: last() + 1, name: "9998_later", sql });
 
     let mut stranger = cluster.connect("stranger", "postgres").await;
     let error = migrate(&mut stranger).await.expect_err("refused");
@@ -207,6 +229,7 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
     cluster.run(&["GRANT gesta_owner TO dba"]).await;
     let mut dba = cluster.connect("dba", "postgres").await;
     assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0098_later"]);
+    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["9998_later"]);
     let by = "SELECT count(*) FROM gesta.migration WHERE applied_by = 'dba'
         AND (SELECT tableowner FROM pg_tables WHERE tablename = 'later') = 'gesta_owner'";
     assert_eq!(number(&cluster.admin("postgres").await, by).await, 1);

@@ -321,3 +321,19 @@ async fn stale_snapshots_are_refused() {
         client.batch_execute("ROLLBACK").await.expect("rolled back");
     }
 }
+
+/// It runs with the rights of the tables' owner, and anybody who appends may call it.
+#[tokio::test]
+async fn temporary_view_of_the_caller_is_not_read_where_partitions_are_made() {
+    let db = database().await;
+    let app = db.connect("gesta_app").await;
+    let trap = "
+        CREATE FUNCTION pg_temp.spring() RETURNS boolean LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''caught %'', current_user; END';
+        CREATE TEMPORARY VIEW pg_class AS
+            SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c WHERE pg_temp.spring();
+        GRANT SELECT ON pg_temp.pg_class TO PUBLIC";
+    app.batch_execute(trap).await.expect("it may");
+    let made = app.query_one("SELECT gesta.make_partitions()", &[]).await;
+    assert_eq!(made.map_err(|error| gesta::error::chain(&error)).map(|row| row.get(0)), Ok(0));
+}
