@@ -19,7 +19,7 @@ use super::output::{Format, Out};
 use super::session::Session;
 use crate::config::Place;
 use crate::error::chain;
-use crate::local::{DATABASE, Server, admin};
+use crate::local::{DATABASE, Server, operator};
 use crate::store::{Endpoint, MigrationStatus, migration_status};
 
 pub(super) const EXAMPLES: &str = "\
@@ -174,7 +174,7 @@ async fn connect(session: &Session, place: &Place) -> anyhow::Result<Patient> {
     match place {
         Place::Home(home) => {
             let server = session.start(home).await?;
-            let mut client = admin(&server).await?;
+            let mut client = operator(&server).await?;
             // Why it failed, the check of the migrations tells.
             let _ = crate::store::migrate(&mut client).await;
             let endpoint = Endpoint::from(server.config(server.superuser(), DATABASE));
@@ -182,7 +182,7 @@ async fn connect(session: &Session, place: &Place) -> anyhow::Result<Patient> {
         }
         Place::Url { endpoint, .. } => {
             let endpoint = (**endpoint).clone();
-            Ok(Patient { client: endpoint.connect().await?, endpoint, server: None })
+            Ok(Patient { client: endpoint.connect_guarded().await?, endpoint, server: None })
         }
     }
 }
@@ -217,7 +217,7 @@ async fn migrations(client: &mut Client, place: &Place) -> (Check, bool) {
 async fn login(endpoint: &Endpoint, place: &Place, server: Option<&Server>) -> Check {
     const NAME: &str = "application";
     let role = super::session::Role::App.name();
-    let options = crate::store::PoolOptions::default().size(1);
+    let options = crate::store::PoolOptions::default().size(1).guarded();
     let (endpoint, options) = match server {
         Some(server) => (server.config(role, DATABASE).into(), options),
         None => (endpoint.clone(), options.role(role)),

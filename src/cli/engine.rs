@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::catalog::{ActionsArgs, Loaded, Use};
 use super::exit::Told;
 use super::nats;
-use super::session::{Database, Role, Session};
+use super::session::{Database, Session};
 use crate::context::Context;
 use crate::definition::{Asker, Offer, Rights};
 use crate::error::quote;
@@ -44,7 +44,7 @@ impl Engine {
 
     pub(super) async fn open_for(purpose: Use, session: &Session, by: &By) -> anyhow::Result<Self> {
         let Loaded { catalog, nats } = by.actions.load(purpose, session).await?;
-        let database = session.open(Role::App).await?;
+        let database = session.open_for(&catalog, None).await?;
         let runs = Runs::new(&database.store, catalog);
         let asker = by.asker(&database, session).await?;
         Ok(Self { runs, asker, database, _nats: nats })

@@ -9,7 +9,7 @@ use super::output::Out;
 use super::say;
 use super::session::Session;
 use crate::config::Place;
-use crate::local::{Server, admin};
+use crate::local::{self, Server};
 use crate::store::{migrate, migration_sql, migration_status};
 
 pub(super) const EXAMPLES: &str = "\
@@ -94,8 +94,8 @@ pub(super) async fn operator(session: &Session) -> anyhow::Result<(Client, Optio
     Ok(match session.place()? {
         Place::Home(home) => {
             let server = session.start(&home).await?;
-            (admin(&server).await?, Some(server))
+            (local::operator(&server).await?, Some(server))
         }
-        Place::Url { endpoint, .. } => (endpoint.connect().await?, None),
+        Place::Url { endpoint, .. } => (endpoint.connect_guarded().await?, None),
     })
 }

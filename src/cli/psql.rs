@@ -1,7 +1,8 @@
 //! `gesta psql`: PostgreSQL's own prompt, as an ordinary role.
 //!
-//! The role `gesta_user` reads and appends what `gesta_app` does, owns nothing of Gesta's, and may make schemas and
-//! tables of its own: they go to the schema `gesta_user`, which `"$user"` in the search path stands for.
+//! The role `gesta_user` has the rights of `gesta_app`, so whoever gets it is trusted like an application; it owns nothing of
+//! Gesta's, and may make schemas and tables of its own: they go to the schema `gesta_user`, which `"$user"` in the search path
+//! stands for.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -18,7 +19,7 @@ use super::exit::{Code, Told};
 use super::say;
 use super::session::{Session, is_member};
 use crate::config::{Environment, Place};
-use crate::local::{DATABASE, Server, admin};
+use crate::local::{DATABASE, Server, operator};
 use crate::resource::Tenant;
 use crate::store::{Endpoint, PoolOptions, libpq_variables, migrate};
 
@@ -81,8 +82,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
 
 /// As `gesta_user`, who may log in to the private server.
 async fn private(command: &mut Command, server: &Server, tenant: &Tenant) -> anyhow::Result<()> {
-    migrate(&mut admin(server).await?).await?;
-    let client = Endpoint::from(server.config(USER, DATABASE)).connect().await?;
+    migrate(&mut operator(server).await?).await?;
+    let client = Endpoint::from(server.config(USER, DATABASE)).connect_guarded().await?;
     make_own_schema(&client).await;
     command
         .env("PGHOST", server.socket_dir())
@@ -103,9 +104,9 @@ async fn remote(
     let variables = libpq_variables(url)?;
     let given =
         variables.iter().find(|(name, _)| *name == "PGOPTIONS").map(|(_, value)| value.clone());
-    let may = is_member(&endpoint.connect().await?, USER).await?;
+    let may = is_member(&endpoint.connect_guarded().await?, USER).await?;
     if may {
-        let pool = endpoint.pool(&PoolOptions::default().role(USER).size(1)).await?;
+        let pool = endpoint.pool(&PoolOptions::default().role(USER).size(1).guarded()).await?;
         make_own_schema(&*pool.get().await?).await;
     } else {
         say::note(&format!(

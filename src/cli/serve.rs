@@ -16,7 +16,7 @@ use super::exit::{Code, Told};
 use super::key::scopes;
 use super::nats::length;
 use super::say;
-use super::session::{Role, Session};
+use super::session::Session;
 use crate::access::{Keys, ProxyTrust, Rights, Scope, Sight};
 use crate::config::{Place, ServeKeys};
 use crate::definition::Catalog;
@@ -162,7 +162,7 @@ async fn open(
     let loaded = actions.load(Use::Run, session).await?;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("failed to listen on {listen}"))?;
-    let database = session.open_sized(Role::App, POOL_SIZE).await?;
+    let database = session.open_for(&loaded.catalog, Some(POOL_SIZE)).await?;
     let keys = Keys::new(&database.store);
     Ok(Opened { loaded, database, listener, keys })
 }

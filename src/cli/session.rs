@@ -11,9 +11,11 @@ use super::output::{Format, Out};
 use super::say;
 use crate::config::{Environment, Place, Secret};
 use crate::definition::Catalog;
-use crate::local::{DATABASE, Home, Server, admin};
+use crate::local::{DATABASE, Home, Server, operator};
 use crate::resource::Tenant;
-use crate::store::{Endpoint, PoolOptions, Store, migrate, migration_status, system_clock};
+use crate::store::{
+    Endpoint, MigrateError, PoolOptions, Store, migrate, migration_status, system_clock,
+};
 use crate::stream::Reader;
 
 /// Connections of a command: one reads while others write.
@@ -81,32 +83,43 @@ impl Session {
         Ok(Place::choose(url, self.home.as_deref(), &self.environment)?)
     }
 
-    /// Opens the database that the flags name, with its schema in order.
+    /// Opens the database that the flags name, with its schema in order, for statements of ours.
     pub(crate) async fn open(&self, role: Role) -> anyhow::Result<Database> {
-        self.open_sized(role, POOL_SIZE).await
+        self.open_by(role, PoolOptions::default().size(POOL_SIZE).guarded()).await
     }
 
-    /// The same with so many connections.
-    pub(crate) async fn open_sized(&self, role: Role, size: usize) -> anyhow::Result<Database> {
+    /// The same for an application of what people run. Their statements, and triggers and policies of their tables, find
+    /// things by the user's own search path; where nothing of the kind is defined, all statements are ours.
+    pub(crate) async fn open_for(
+        &self,
+        catalog: &Catalog,
+        size: Option<usize>,
+    ) -> anyhow::Result<Database> {
+        let options = PoolOptions::default().size(size.unwrap_or(POOL_SIZE));
+        let is_empty = catalog.resources().next().is_none() && catalog.sites().next().is_none();
+        self.open_by(Role::App, if is_empty { options.guarded() } else { options }).await
+    }
+
+    async fn open_by(&self, role: Role, options: PoolOptions) -> anyhow::Result<Database> {
         let (endpoint, options, server) = match self.place()? {
             Place::Home(home) => {
                 let server = self.start(&home).await?;
-                let mut admin = admin(&server).await?;
-                migrate(&mut admin).await?;
+                let mut operator = operator(&server).await?;
+                migrate(&mut operator).await?;
                 if role == Role::Relay {
                     // Where two processes do it at once, one of them succeeds.
-                    let _ = admin.batch_execute(SEES_AGES).await;
+                    let _ = operator.batch_execute(SEES_AGES).await;
                 }
                 let endpoint = Endpoint::from(server.config(role.name(), DATABASE));
-                (endpoint, PoolOptions::default(), Some(server))
+                (endpoint, options, Some(server))
             }
             Place::Url { endpoint, .. } => {
                 let role = self.check(&endpoint, role).await?;
-                (*endpoint, PoolOptions::default().role(role.name()), None)
+                (*endpoint, options.role(role.name()), None)
             }
         };
         let known = if role == Role::Relay { RELAY_VERIFIED_FOR } else { Duration::ZERO };
-        let pool = endpoint.pool(&options.size(size).verified_for(known)).await?;
+        let pool = endpoint.pool(&options.verified_for(known)).await?;
         let store = Store::new(pool);
         // Whoever has the database's credentials sees all of the tenant; `--label` narrows it.
         let reader = Reader::new(&store, self.tenant.clone()).auditor();
@@ -124,9 +137,16 @@ impl Session {
 
     /// Whether the schema is there and up to date; gives the connection that was asked.
     pub(crate) async fn check_schema(&self, endpoint: &Endpoint) -> anyhow::Result<Client> {
-        let mut client = endpoint.connect().await?;
-        let status = migration_status(&mut client).await.with_context(|| {
-            format!("{endpoint}: the state of the schema is not known; may this user read it? GRANT gesta_app TO it")
+        let mut client = endpoint.connect_guarded().await?;
+        let status = migration_status(&mut client).await.map_err(|error| {
+            let told = match &error {
+                MigrateError::Newer { .. } => format!("{endpoint} has the schema of a newer gesta"),
+                MigrateError::Changed { .. } => format!("{endpoint} has another schema"),
+                _ => format!(
+                    "{endpoint}: the state of the schema is not known; may this user read it? GRANT gesta_app TO it"
+                ),
+            };
+            anyhow::Error::new(error).context(told)
         })?;
         match (status.applied.len(), status.pending.len()) {
             (_, 0) => {}

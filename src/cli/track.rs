@@ -9,7 +9,7 @@ use super::say;
 use super::session::Session;
 use crate::config::Place;
 use crate::context::Context;
-use crate::local::{DATABASE, Server, admin};
+use crate::local::{self, DATABASE, Server};
 use crate::resource::{ResourceRef, ResourceType};
 use crate::store::{Endpoint, PoolOptions, Store, migrate};
 use crate::track::{State, Tracked, Tracking};
@@ -95,14 +95,24 @@ pub(super) struct Operator {
 }
 
 const WHO: &str = "-- cli::track::who
-SELECT session_user::text AS role";
+SELECT session_user::pg_catalog.text AS role";
 
 impl Operator {
+    /// For statements of ours.
     pub(super) async fn open(session: &Session) -> anyhow::Result<Self> {
+        Self::open_by(session, PoolOptions::default().guarded()).await
+    }
+
+    /// For a table, which is found by the user's own search path. Tracking keeps its own statements out of it.
+    async fn open_for_table(session: &Session) -> anyhow::Result<Self> {
+        Self::open_by(session, PoolOptions::default()).await
+    }
+
+    async fn open_by(session: &Session, options: PoolOptions) -> anyhow::Result<Self> {
         let (endpoint, server) = match session.place()? {
             Place::Home(home) => {
                 let server = session.start(&home).await?;
-                migrate(&mut admin(&server).await?).await?;
+                migrate(&mut local::operator(&server).await?).await?;
                 (Endpoint::from(server.config(server.superuser(), DATABASE)), Some(server))
             }
             Place::Url { endpoint, .. } => {
@@ -110,7 +120,7 @@ impl Operator {
                 (*endpoint, None)
             }
         };
-        let pool = endpoint.pool(&PoolOptions::default().size(1)).await?;
+        let pool = endpoint.pool(&options.size(1)).await?;
         Ok(Self { store: Store::new(pool), _server: server })
     }
 
@@ -132,7 +142,7 @@ impl Operator {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
-    let operator = Operator::open(session).await?;
+    let operator = Operator::open_for_table(session).await?;
     let mut tracking = Tracking::new(&args.table, args.kind, args.key)
         .exclude(args.exclude)
         .mask(args.mask)
@@ -146,7 +156,9 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     if args.print {
         let mut out = session.out();
         let script = operator.store.track_sql(&tx, &tracking).await?;
-        out.script(&format!("BEGIN;\n{script}COMMIT;\n"))?;
+        out.script(&format!(
+            "BEGIN;\nSET LOCAL search_path = pg_catalog, pg_temp;\n{script}COMMIT;\n"
+        ))?;
         out.flush()?;
         return Ok(Code::Ok);
     }
@@ -161,7 +173,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
 }
 
 pub(crate) async fn untrack(args: Untrack, session: &Session) -> anyhow::Result<Code> {
-    let operator = Operator::open(session).await?;
+    let operator = Operator::open_for_table(session).await?;
     let ctx = operator.context(session, args.who).await?;
     let mut client = operator.store.client().await?;
     let tx = client.transaction().await.context("failed to begin")?;

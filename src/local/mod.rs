@@ -68,6 +68,8 @@ pub use error::LocalError;
 #[cfg(feature = "cli")]
 pub(crate) use home::write_private;
 pub use home::{Env, Home};
+#[cfg(feature = "cli")]
+pub(crate) use open::operator;
 pub use open::{DATABASE, OpenError, Private, admin};
 pub use server::{Durability, Left, Options, SUPERUSER, Server};
 pub use watch::Hold;

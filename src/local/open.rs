@@ -46,8 +46,8 @@ impl Private {
     /// When no server can be had, or the schema belongs to a newer version.
     pub async fn open(home: &Home, options: &Options) -> Result<Self, OpenError> {
         let server = Server::start(home, options).await.map_err(OpenError::Server)?;
-        let mut admin = admin(&server).await?;
-        migrate(&mut admin).await.map_err(OpenError::Migrate)?;
+        let mut operator = operator(&server).await?;
+        migrate(&mut operator).await.map_err(OpenError::Migrate)?;
         let endpoint = Endpoint::from(server.config("gesta_app", DATABASE));
         let pool = endpoint.pool(&PoolOptions::default()).await.map_err(OpenError::Connect)?;
         Ok(Self { store: Store::new(pool), server })
@@ -59,19 +59,26 @@ impl Private {
 /// # Errors
 /// When the server cannot be reached, or the database cannot be created.
 pub async fn admin(server: &Server) -> Result<Client, OpenError> {
+    drop(operator(server).await?);
     let endpoint = Endpoint::from(server.config(SUPERUSER, DATABASE));
-    match endpoint.connect().await {
+    endpoint.connect().await.map_err(OpenError::Connect)
+}
+
+/// The same for statements of ours, which no function or operator of somebody else's may come into.
+pub(crate) async fn operator(server: &Server) -> Result<Client, OpenError> {
+    let endpoint = Endpoint::from(server.config(SUPERUSER, DATABASE));
+    match endpoint.connect_guarded().await {
         Err(ConnectError::Failed { reason: Reason::UnknownDatabase, .. }) => {}
         result => return result.map_err(OpenError::Connect),
     }
     let first = Endpoint::from(server.config(SUPERUSER, "postgres"));
-    let first = first.connect().await.map_err(OpenError::Connect)?;
+    let first = first.connect_guarded().await.map_err(OpenError::Connect)?;
     match first.batch_execute(CREATE_DATABASE).await {
         // Another process may be at it too.
         Err(error) if was_faster(&error) => {}
         result => result.map_err(OpenError::Create)?,
     }
-    endpoint.connect().await.map_err(OpenError::Connect)
+    endpoint.connect_guarded().await.map_err(OpenError::Connect)
 }
 
 fn was_faster(error: &tokio_postgres::Error) -> bool {

@@ -400,7 +400,7 @@ fn config(socket_dir: &Path, port: u16, user: &str, dbname: &str) -> Config {
 
 const DATA_DIRECTORY: &str = "\
 -- local::server
-SELECT current_setting('data_directory')";
+SELECT pg_catalog.current_setting('data_directory'::pg_catalog.text)";
 
 async fn data_directory(config: &Config) -> Result<String, tokio_postgres::Error> {
     let (client, connection) = config.connect(NoTls).await?;

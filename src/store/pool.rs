@@ -20,6 +20,7 @@ use tracing::debug;
 use super::connect_error::worth_a_plain_try;
 use super::connect_error::{ConnectError, Plain, Reason};
 use super::dsn::{self, TlsSettings};
+use super::path;
 
 /// The oldest PostgreSQL that the schema is written for.
 const SERVER_VERSION_MIN: u32 = 15;
@@ -37,6 +38,7 @@ pub struct PoolOptions {
     wait_timeout: Duration,
     verified_for: Duration,
     statement_timeout: Option<Duration>,
+    is_guarded: bool,
 }
 
 impl Default for PoolOptions {
@@ -51,6 +53,7 @@ impl Default for PoolOptions {
             wait_timeout: patience,
             verified_for: Duration::ZERO,
             statement_timeout: None,
+            is_guarded: false,
         }
     }
 }
@@ -100,13 +103,20 @@ impl PoolOptions {
         Self { statement_timeout: Some(limit), ..self }
     }
 
-    /// The `options` of a connection. PostgreSQL lets the last of a name win: the role is ours to
-    /// say, as rights hang on it, the rest is for `given`, which comes from the URL.
+    /// Only statements of this library run there, with the rights of an operator perhaps: see [`path`].
+    #[cfg(feature = "local")]
+    pub(crate) fn guarded(self) -> Self {
+        Self { is_guarded: true, ..self }
+    }
+
+    /// The `options` of a connection. PostgreSQL lets the last of a name win: the role and a guarded path are ours to
+    /// say, as rights hang on them, the rest is for `given`, which comes from the URL.
     fn merged(&self, given: Option<&str>) -> String {
         let limit =
             self.statement_timeout.map(|t| format!("-c statement_timeout={}", t.as_millis()));
         let role = self.role.as_deref().map(|role| format!("-c role={}", escaped(role)));
-        let parts = [limit.as_deref(), given, role.as_deref()];
+        let path = self.is_guarded.then_some(path::OPTION);
+        let parts = [limit.as_deref(), given, role.as_deref(), path];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
@@ -206,7 +216,17 @@ impl Endpoint {
     /// # Errors
     /// As [`Endpoint::pool`].
     pub async fn connect(&self) -> Result<Client, ConnectError> {
-        let config = self.config_for(&PoolOptions::default());
+        self.connect_by(&PoolOptions::default()).await
+    }
+
+    /// The same for statements of ours with the rights of an operator.
+    #[cfg(feature = "local")]
+    pub(crate) async fn connect_guarded(&self) -> Result<Client, ConnectError> {
+        self.connect_by(&PoolOptions::default().guarded()).await
+    }
+
+    async fn connect_by(&self, options: &PoolOptions) -> Result<Client, ConnectError> {
+        let config = self.config_for(options);
         let connector = self.connector()?;
         let client = tokio::time::timeout(time_limit(&config), connector.open(&config));
         let (client, _) = client

@@ -91,7 +91,7 @@ ORDER BY n.nspname, c.relname";
 pub enum State {
     /// A trigger has been switched off or removed: something is not recorded.
     Disabled,
-    /// These partitions were made since: what is done to them directly, not through the table, is not recorded.
+    /// These partitions, `schema.name`, were made since: what is done to them directly, not through the table, is not recorded.
     MissingOn(Vec<String>),
     /// Triggers that an earlier version of Gesta made: rows that a MERGE moves to another partition, and those that a TRUNCATE
     /// under REPEATABLE READ removes, may not be recorded.

@@ -4,11 +4,12 @@ use deadpool_postgres::Transaction;
 use serde_json::json;
 
 use super::options::Tracking;
-use super::table::{Table, run};
+use super::table::{Found, Table, run};
 use super::{TrackError, Tracked, script, standing};
 use crate::action::NewAction;
 use crate::context::Context;
 use crate::resource::ResourceRef;
+use crate::store::path::OwnPath;
 use crate::store::{Receipt, Store};
 
 /// The verb of the action that tells that a table is tracked; its object is `table:SCHEMA.NAME`.
@@ -33,18 +34,22 @@ impl Store {
         ctx: &Context,
         tracking: &Tracking,
     ) -> Result<Tracked, TrackError> {
-        let table = Table::find_locked(tx, &tracking.table).await?;
-        table.fit()?;
-        let options = table.check(tx, tracking).await?;
-        let parts = table.parts(tx, &options).await?;
-        run(tx, "make the triggers", &script::track(&table, &parts)).await?;
-        let told = json!({ "key": options.key, "type": options.kind, "name": options.name,
-            "exclude": options.exclude, "mask": options.mask, "hash": options.hash });
-        let _receipt =
-            self.tell_tracking(tx, &table, NewAction::new(TRACKED, ctx).data(told)).await?;
-        let standing =
-            standing::read(tx).await?.into_iter().find(|other| other.table == table.name);
-        standing.ok_or_else(|| TrackError::NotTracked { table: table.shown() })
+        let found = Found::resolve(tx, &tracking.table).await?;
+        let work = async {
+            let table = Table::lock(tx, found).await?;
+            table.fit()?;
+            let options = table.check(tx, tracking).await?;
+            let parts = table.parts(tx, &options).await?;
+            run(tx, "make the triggers", &script::track(&table, &parts)).await?;
+            let told = json!({ "key": options.key, "type": options.kind, "name": options.name,
+                "exclude": options.exclude, "mask": options.mask, "hash": options.hash });
+            let _receipt =
+                self.tell_tracking(tx, &table, NewAction::new(TRACKED, ctx).data(told)).await?;
+            let standing =
+                standing::read(tx).await?.into_iter().find(|other| other.table == table.name);
+            standing.ok_or_else(|| TrackError::NotTracked { table: table.shown() })
+        };
+        guarded(tx, work).await
     }
 
     /// The statements that [`track`](Self::track) would run. Changes nothing.
@@ -59,11 +64,15 @@ impl Store {
         tx: &Transaction<'_>,
         tracking: &Tracking,
     ) -> Result<String, TrackError> {
-        let table = Table::find(tx, &tracking.table).await?;
-        table.fit()?;
-        let options = table.check(tx, tracking).await?;
-        let parts = table.parts(tx, &options).await?;
-        Ok(script::track(&table, &parts))
+        let found = Found::resolve(tx, &tracking.table).await?;
+        let work = async {
+            let table = Table::read(tx, found).await?;
+            table.fit()?;
+            let options = table.check(tx, tracking).await?;
+            let parts = table.parts(tx, &options).await?;
+            Ok(script::track(&table, &parts))
+        };
+        guarded(tx, work).await
     }
 
     /// Tracks a table no longer. What was recorded stays.
@@ -79,12 +88,16 @@ impl Store {
         ctx: &Context,
         table: &str,
     ) -> Result<Receipt, TrackError> {
-        let table = Table::find_locked(tx, table).await?;
-        if table.triggers.is_empty() {
-            return Err(TrackError::NotTracked { table: table.shown() });
-        }
-        run(tx, "drop the triggers", &script::untrack(&table)).await?;
-        self.tell_tracking(tx, &table, NewAction::new(UNTRACKED, ctx)).await
+        let found = Found::resolve(tx, table).await?;
+        let work = async {
+            let table = Table::lock(tx, found).await?;
+            if table.triggers.is_empty() {
+                return Err(TrackError::NotTracked { table: table.shown() });
+            }
+            run(tx, "drop the triggers", &script::untrack(&table)).await?;
+            self.tell_tracking(tx, &table, NewAction::new(UNTRACKED, ctx)).await
+        };
+        guarded(tx, work).await
     }
 
     /// All tracked tables, by name, and how each is.
@@ -95,7 +108,7 @@ impl Store {
     /// # Cancel safety
     /// Dropped, nothing has happened.
     pub async fn tracked(&self, tx: &Transaction<'_>) -> Result<Vec<Tracked>, TrackError> {
-        standing::read(tx).await
+        guarded(tx, standing::read(tx)).await
     }
 
     async fn tell_tracking(
@@ -110,4 +123,16 @@ impl Store {
         let told = self.append(tx, action.object(&object)).await;
         told.map_err(|source| TrackError::Record { table: shown, source })
     }
+}
+
+/// Does what is done with the rights of an operator, out of reach of what others put into the caller's search path.
+async fn guarded<T>(
+    tx: &Transaction<'_>,
+    work: impl Future<Output = Result<T, TrackError>>,
+) -> Result<T, TrackError> {
+    let own = OwnPath::guard(tx).await.map_err(TrackError::Database)?;
+    let done = work.await;
+    // Of a failed transaction nothing is left to put back, and why it failed is what is told.
+    let back = own.put_back(tx).await.map_err(TrackError::Database);
+    done.and_then(|done| back.map(|()| done))
 }

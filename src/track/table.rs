@@ -13,9 +13,11 @@ use crate::store::{Failure, failed, scope};
 /// Columns that an error lists.
 const LISTED_MAX: usize = 30;
 
-/// `parse_ident` refuses what is no name; `to_regclass` does so only before PostgreSQL 17.
+/// By the path of whoever named it, so all else that the statement names has its schema. `parse_ident` refuses what is no
+/// name; `to_regclass` does so only before PostgreSQL 17.
 const RESOLVE: &str = "-- track::table::resolve
-SELECT to_regclass($1)::oid AS relation, parse_ident($1) AS parts, current_setting('search_path') AS search_path";
+SELECT pg_catalog.to_regclass($1)::pg_catalog.oid AS relation, pg_catalog.parse_ident($1, true) AS parts,
+    pg_catalog.current_setting('search_path'::pg_catalog.text) AS search_path";
 
 /// The table, and its function where it is tracked. A free name for the function is made of the table's; it is kept when
 /// the table is renamed, and OIDs are not in it, since they change when a dump is restored.
@@ -160,16 +162,32 @@ async fn query(
     scope::query(tx, "read the catalog", sql, params).await.map_err(TrackError::Database)
 }
 
-impl Table {
-    /// Looks a table up by its name as in SQL.
-    pub(super) async fn find(tx: &Transaction<'_>, given: &str) -> Result<Self, TrackError> {
+/// A table that was looked up by its name as in SQL.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    given: &'a str,
+    oid: u32,
+}
+
+impl<'a> Found<'a> {
+    /// By the search path as it is.
+    pub(super) async fn resolve(tx: &Transaction<'_>, given: &'a str) -> Result<Self, TrackError> {
         let resolved = scope::query(tx, "look up a table", RESOLVE, &[&given]).await;
         let rows = resolved.map_err(|error| unnamed(given, error))?;
         let found = rows.first().and_then(|row| row.get::<_, Option<u32>>("relation"));
-        let Some(oid) = found else {
-            let search_path = rows.first().map(|row| row.get("search_path")).unwrap_or_default();
-            return Err(TrackError::NotFound { given: quote(given), search_path });
-        };
+        let search_path = || rows.first().map(|row| row.get("search_path")).unwrap_or_default();
+        let oid = found.ok_or_else(|| TrackError::NotFound {
+            given: quote(given),
+            search_path: search_path(),
+        })?;
+        Ok(Self { given, oid })
+    }
+}
+
+impl Table {
+    /// What the catalog says of a table.
+    pub(super) async fn read(tx: &Transaction<'_>, found: Found<'_>) -> Result<Self, TrackError> {
+        let Found { given, oid } = found;
         let rows = query(tx, TABLE, &[&oid, &NAMES.as_slice()]).await?;
         let Some(row) = rows.first() else {
             return Err(TrackError::NotFound { given: quote(given), search_path: String::new() });
@@ -204,21 +222,18 @@ impl Table {
 
     /// The table as it is while writers, and others who track it, are kept out until the transaction ends, as the making
     /// of a trigger does anyway. What can neither be tracked nor is, is not locked.
-    pub(super) async fn find_locked(tx: &Transaction<'_>, given: &str) -> Result<Self, TrackError> {
-        let table = Self::find(tx, given).await?;
+    pub(super) async fn lock(tx: &Transaction<'_>, found: Found<'_>) -> Result<Self, TrackError> {
+        let table = Self::read(tx, found).await?;
         if table.unfit.is_some() && table.triggers.is_empty() {
             return Ok(table);
         }
-        table.lock(tx).await?;
-        Self::find(tx, given).await
-    }
-
-    async fn lock(&self, tx: &Transaction<'_>) -> Result<(), TrackError> {
         let lock = format!(
             "-- track::table::lock\nLOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-            self.relation
+            table.relation
         );
-        run(tx, "lock the table", &lock).await
+        run(tx, "lock the table", &lock).await?;
+        // What has this name now may be another one, and that is what was locked.
+        Self::read(tx, Found::resolve(tx, &table.relation).await?).await
     }
 
     /// The table's name for an error.

@@ -14,4 +14,5 @@ mod psql;
 mod query;
 mod role;
 mod track;
+mod traps;
 mod tail;

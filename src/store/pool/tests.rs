@@ -192,6 +192,15 @@ fn role_wins_over_given_options_and_limits_do_not() {
     assert_eq!((config.get_options(), config.get_application_name()), (None, Some("gesta")));
 }
 
+#[cfg(feature = "local")]
+#[test]
+fn guarded_path_stands_behind_that_of_the_url() {
+    let given = endpoint("postgresql://h/d?options=-c%20search_path%3Dmine");
+    let config = given.config_for(&PoolOptions::default().guarded().role("r"));
+    let merged = "-c search_path=mine -c role=r -c search_path=pg_catalog,pg_temp";
+    assert_eq!(config.get_options(), Some(merged));
+}
+
 #[test]
 fn times_are_read_in_the_units_of_libpq() {
     let given =

@@ -55,6 +55,18 @@ async fn codes_tell_apart_what_went_wrong() {
 }
 
 #[tokio::test]
+async fn newer_schema_is_told_as_such() {
+    let db = database().await;
+    let newer =
+        "INSERT INTO gesta.migration (version, name, checksum) VALUES (9999, '9999_later', '')";
+    db.admin().await.batch_execute(newer).await.expect("inserted");
+    let ended = Gesta::on(&db).run(&["log"]);
+    assert!(ended.stderr.contains("the schema of a newer gesta"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("use a newer gesta"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("GRANT"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn database_without_the_schema_is_told_and_migrated() {
     let db = bare_database().await;
     let gesta = Gesta::on(&db);

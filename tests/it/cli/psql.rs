@@ -10,7 +10,7 @@ fn gesta(db: &TestDb) -> Gesta {
 }
 
 /// With the psql of the server, where it has one, else that of the machine.
-fn with_psql(gesta: Gesta, db: &TestDb) -> Gesta {
+pub(super) fn with_psql(gesta: Gesta, db: &TestDb) -> Gesta {
     let psql = db.program("psql");
     if psql.is_file() { gesta.env("PSQL", psql.display().to_string()) } else { gesta }
 }

@@ -85,7 +85,7 @@ async fn partition_that_was_made_since_is_told() {
     let error = desk.fails("TRUNCATE event").await;
     assert!(error.contains("a partition has no trigger"), "{error}");
     let states = desk.tracked().await.remove(0).states;
-    assert_eq!(states, [State::MissingOn(vec!["event_3".to_owned()])]);
+    assert_eq!(states, [State::MissingOn(vec!["public.event_3".to_owned()])]);
     assert_eq!(desk.track(&options).await.states, []);
     desk.run("INSERT INTO event_3 VALUES (3, 2)").await;
     assert_eq!(desk.recorded().await.len(), 1);

@@ -29,7 +29,7 @@ async fn what_no_trigger_sees_is_refused() {
         ("s", "public.s cannot be tracked: it is no table"),
         ("f", "public.f cannot be tracked: it is a foreign table"),
         ("half", "public.half cannot be tracked: it is partly on another server"),
-        ("p_1", "public.p_1 cannot be tracked: it is a partition; track p instead"),
+        ("p_1", "public.p_1 cannot be tracked: it is a partition; track public.p instead"),
         ("parent", "public.parent cannot be tracked: it is a parent of other tables"),
         ("child", "public.child cannot be tracked: it is a child of another table"),
         ("gesta.follow", "gesta.follow cannot be tracked: it is in the schema `gesta`"),
