@@ -3,6 +3,7 @@
 //! Nothing is repaired here; only the private server is started, and its schema brought up to date, as by every command.
 
 mod database;
+mod guards;
 mod machine;
 mod nats;
 mod open;

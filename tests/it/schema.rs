@@ -53,6 +53,34 @@ fn dump(db: &TestDb) -> String {
     kept
 }
 
+/// What `gesta doctor` looks at, and what it expects to find.
+const GUARDS: &str = include_str!("../../src/cli/doctor/guards.sql");
+
+#[tokio::test]
+async fn guards_are_those_that_the_doctor_expects() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/doctor/guards.txt");
+    let db = database().await;
+    let admin = db.admin().await;
+    admin.batch_execute("SET search_path = pg_catalog").await.expect("set");
+    let rows = admin.query(GUARDS, &[]).await.expect("the guards");
+    let line = |row: &tokio_postgres::Row| {
+        format!("{}: {}\n", row.get::<_, &str>("label"), row.get::<_, &str>("definition"))
+    };
+    let mut lines: Vec<_> = rows.iter().map(line).collect();
+    lines.dedup();
+    let now = lines.concat();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &now).expect("guards.txt is written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == now,
+        "{} is not what the migrations make; write it anew with:\n\
+         BLESS=1 cargo test --test it guards_are_those_that_the_doctor_expects\n{now}",
+        path.display()
+    );
+}
+
 /// Rows hold them, so they are the same in every release and on every server.
 #[tokio::test]
 async fn keys_of_resources_never_change() {
@@ -107,13 +135,14 @@ async fn every_constraint_has_a_name_that_somebody_chose() {
     assert_none("named by PostgreSQL", query).await;
 }
 
-/// Else a schema of the caller's could come first. A body that is no text was understood when it was made.
+/// Else a schema of the caller's could come first, or the caller's temporary tables. A body that is no text was understood
+/// when it was made.
 #[tokio::test]
 async fn every_function_has_a_search_path_of_its_own() {
     let query = "
         SELECT p.oid::regprocedure::text FROM pg_proc AS p
         WHERE p.pronamespace = 'gesta'::regnamespace AND p.prosqlbody IS NULL
-            AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE starts_with(c, 'search_path=pg_catalog'))";
+            AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)";
     assert_none("without a search path", query).await;
 }
 

@@ -1,8 +1,8 @@
-//! What keeps the log safe: roles, grants, triggers, row security, partitions.
+//! What keeps the log safe: roles, grants, functions, triggers, policies, row security, partitions.
 
 use tokio_postgres::Client;
 
-use super::Check;
+use super::{Check, guards};
 
 /// The table and its partitions.
 macro_rules! relations {
@@ -67,8 +67,8 @@ WHERE NOT EXISTS (
 const ROW_SECURITY: &str = "-- cli::doctor::row_security
 SELECT c.oid::regclass::text AS relation
 FROM pg_class AS c
-WHERE c.oid IN ('gesta.action'::regclass, 'gesta.follow'::regclass, 'gesta.visibility'::regclass)
-    AND NOT (c.relrowsecurity AND EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid))";
+WHERE c.relnamespace = 'gesta'::regnamespace AND NOT c.relrowsecurity
+    AND (c.relname IN ('action', 'follow', 'visibility') OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid))";
 
 const PARTITIONS: &str = "-- cli::doctor::partitions
 SELECT count(*) AS partitions, max(substr(c.relname, 9)::integer) AS last_year,
@@ -107,10 +107,11 @@ pub(super) async fn checks(client: &Client) -> Vec<Check> {
         none(
             "row security",
             security,
-            "on for actions, follows and audiences",
+            "on for each table of tenants",
             "off for ",
             "ALTER TABLE … ENABLE ROW LEVEL SECURITY; until then every tenant sees all",
         ),
+        guards::check(client).await,
         partitions(client).await,
         future(client).await,
     ]

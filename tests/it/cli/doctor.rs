@@ -53,6 +53,45 @@ async fn what_was_tampered_with_is_named() {
             "grants",
             "gesta_auditor lacks select",
         ),
+        (
+            "CREATE OR REPLACE FUNCTION gesta.refuse_change() RETURNS trigger LANGUAGE plpgsql
+             SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN OLD; END'",
+            "guards",
+            "function gesta.refuse_change() was changed",
+        ),
+        (
+            "CREATE POLICY p ON gesta.action TO gesta_app USING (true)",
+            "guards",
+            "policy p of gesta.action is not ours",
+        ),
+        (
+            "ALTER POLICY key_of_tenant ON gesta.key USING (true)",
+            "guards",
+            "policy key_of_tenant of gesta.key was changed",
+        ),
+        (
+            "CREATE RULE quiet AS ON INSERT TO gesta.action WHERE new.verb = 'login' DO INSTEAD NOTHING",
+            "guards",
+            "rule quiet of gesta.action is not ours",
+        ),
+        (
+            "CREATE FUNCTION public.quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER quiet BEFORE INSERT ON gesta.action_past FOR EACH ROW EXECUTE FUNCTION public.quiet()",
+            "guards",
+            "trigger quiet of gesta.action_past is not ours",
+        ),
+        (
+            "DROP TRIGGER claim_settled ON gesta.claim",
+            "guards",
+            "trigger claim_settled of gesta.claim is missing",
+        ),
+        (
+            "DROP TRIGGER action_append_only ON gesta.action;
+             CREATE TRIGGER action_append_only BEFORE UPDATE OR DELETE ON gesta.action
+             FOR EACH ROW WHEN (false) EXECUTE FUNCTION gesta.refuse_change()",
+            "guards",
+            "trigger action_append_only of gesta.action was changed",
+        ),
         ("UPDATE gesta.migration SET checksum = 'x' WHERE version = 1", "migrations", "checksum"),
     ] {
         admin.batch_execute(sql).await.expect(sql);
