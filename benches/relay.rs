@@ -298,7 +298,7 @@ async fn consume(url: &str, stream: &str, seen: &Seen, ready: oneshot::Sender<()
         let message = message.expect("a message");
         let now = Instant::now();
         let id = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id"));
-        let id = id.and_then(|id| id.as_str().parse().ok()).expect("an id");
+        let id = id.and_then(|id| id.as_str().rsplit('/').next()?.parse().ok()).expect("an id");
         seen.lock().expect("no panic").insert(id, now);
     }
 }

@@ -7,7 +7,7 @@
 // a consumer has to keep, *together with the effect*: here both are one file, which is replaced as a whole. After a restart
 // the next number is asked for; nothing is acknowledged. The number is believed as long as the stream has the same action
 // under it (the header `Nats-Msg-Id`). If it does not, the stream was made anew; this consumer, which does not keep the ids
-// of all that it has dealt with, says so and ends (consumer.py shows how to go on by ids). The same where the stream has
+// of all that it has dealt with, says so and ends (consumer.py shows how to go on by tenants and ids). The same where the stream has
 // dropped messages that it has not seen: PostgreSQL has all of them, `gesta tail --after POSITION` gives them.
 
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";

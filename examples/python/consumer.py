@@ -8,10 +8,10 @@ The contract that it rests on, for any language:
 - The stream has the actions in the order of the log. The number of a message in the stream only grows, so it is all that a
   consumer has to keep: it is stored *in the transaction of the effect*, and after a restart the next number is asked for.
   Nothing is acknowledged, and nobody has to read positions of the log.
-- The number is believed as long as the stream still has the same action under it (the header `Nats-Msg-Id` is the action's
-  id). If it does not, the stream was made anew, or the broker has lost its last messages: then everything is read again from
-  the first message on, and the ids of what was dealt with leave it out. They may be forgotten as soon as the stream has
-  dropped their messages (`max_age`).
+- The number is believed as long as the stream still has the same action under it (the header `Nats-Msg-Id` names tenant and
+  action). If it does not, the stream was made anew, or the broker has lost its last messages: then everything is read again
+  from the first message on, and what was dealt with is left out by tenant and id; an id is unique in its tenant only. These
+  may be forgotten as soon as the stream has dropped their messages (`max_age`).
 - If the stream has dropped messages that this consumer has not seen, it says so and ends. PostgreSQL has all of them:
   `gesta tail --after POSITION`, with the header `Gesta-Position` of the last message; here it is in the column `position`.
 """
@@ -28,7 +28,7 @@ from nats.js.errors import Error, NotFoundError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS counter (object TEXT PRIMARY KEY, n INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS done (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS done (action TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER, id TEXT, position TEXT);
 """
 
@@ -41,10 +41,10 @@ def deal_with(db, messages):
     """The effects of some messages, and the place of the last one, in one transaction."""
     with db:
         for message in messages:
-            action_id = message.headers["Nats-Msg-Id"]
-            if db.execute("INSERT OR IGNORE INTO done VALUES (?)", [action_id]).rowcount == 0:
-                continue  # it was dealt with, and its message came again in a stream that was made anew
             action = json.loads(message.data)
+            name = f"{action['tenant']}/{action['id']}"
+            if db.execute("INSERT OR IGNORE INTO done VALUES (?)", [name]).rowcount == 0:
+                continue  # it was dealt with, and its message came again in a stream that was made anew
             thing = action.get("object")
             name = f"{thing['type']}:{thing['id']}" if thing else ""
             db.execute(
@@ -62,11 +62,11 @@ async def next_number(jet_stream, stream, db):
     if row is None:
         number = 1
     else:
-        sequence, action_id = row
+        sequence, message_id = row
         number = sequence + 1
         if state.first_seq <= sequence:
             try:
-                same = (await jet_stream.get_msg(stream, sequence)).headers["Nats-Msg-Id"] == action_id
+                same = (await jet_stream.get_msg(stream, sequence)).headers["Nats-Msg-Id"] == message_id
             except NotFoundError:
                 same = False
             if not same:

@@ -16,7 +16,7 @@ use crate::error::quote;
 /// The last microsecond that 48 bits of milliseconds can tell.
 const MICROS_MAX: u64 = (1 << 48) * 1000 - 1;
 
-/// The id of an action: idempotency key, message id and place in every stream.
+/// The id of an action: idempotency key within its tenant, and place in every stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Uuid", into = "Uuid")]
 pub struct ActionId(Uuid);

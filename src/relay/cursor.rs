@@ -11,9 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::error::{RelayError, broker};
 use super::known::Known;
 use super::ledger::Ledger;
-use super::message::{COMPARED_HEADER, Incoming};
+use super::message::{COMPARED_HEADER, Incoming, MessageId};
 use super::stream::{Tail, tail};
-use crate::action::ActionId;
 use crate::log::{Log, Position};
 
 /// Where ids are compared, the log is read from this long before the last action that the stream has: a transaction that
@@ -29,20 +28,20 @@ pub(super) struct Cursor {
     pub(super) position: Position,
     /// The stream's last message.
     pub(super) sequence: u64,
-    /// Its id.
-    pub(super) id: Option<ActionId>,
+    /// Its id, as it is printed there: an earlier version may have written it.
+    pub(super) id: Option<String>,
     /// What is in the stream although it may lie after the position.
     pub(super) known: Option<Known>,
 }
 
 /// What is to be thought of the stream's last position.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Trust {
     /// It is exact.
     #[default]
     Exact,
     /// It lies before this action, but the broker says that it has it, as this message.
-    Doubled { id: ActionId, sequence: u64 },
+    Doubled { id: MessageId, sequence: u64 },
     /// It is another history's.
     Foreign,
 }
@@ -63,7 +62,7 @@ pub(super) async fn find(
             let position = position
                 .parse()
                 .map_err(|error| RelayError::position(sequence, &position, error))?;
-            let cursor = Cursor { position, sequence, id: id.parse().ok(), known: None };
+            let cursor = Cursor { position, sequence, id: Some(id), known: None };
             compared(cursor, stream, log, ledger, trust).await
         }
     }
@@ -99,7 +98,7 @@ async fn compared(
         Trust::Doubled { id, sequence } => {
             let there = message(stream, sequence).await?;
             if Incoming::read(Some(&there.headers), &there.payload)
-                .is_ok_and(|it| it.action.id == id)
+                .is_ok_and(|it| MessageId::of(&it.action) == id)
             {
                 cursor.known =
                     Some(Known::collect(stream, recorded(&last)? - MARGIN - SKEW).await?.and(id));

@@ -1,10 +1,10 @@
 //! Ids that the stream has, for when positions mean nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::datetime::from_nanos;
+use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::stream::Stream;
@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::error::{RelayError, broker};
 use super::ledger::Ledger;
-use super::message::{ID_HEADER, Incoming};
-use crate::action::ActionId;
+use super::message::{ID_HEADER, Incoming, MessageId};
+use crate::action::Action;
+use crate::resource::Tenant;
 
 /// Ids that are held in memory: about 40 bytes each.
 const LEN_MAX: u64 = 10_000_000;
@@ -32,10 +33,10 @@ SELECT EXISTS (
     JOIN gesta.action AS a ON a.tenant = w.tenant AND a.id = w.id
 )";
 
-/// The ids of all messages since a time.
+/// The ids of all messages since a time, by tenant.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    ids: HashSet<Uuid>,
+    ids: HashMap<Tenant, HashSet<Uuid>>,
     since: DateTime<Utc>,
 }
 
@@ -56,33 +57,35 @@ impl Known {
         if left > LEN_MAX {
             return Err(RelayError::TooManyToCompare { len: left, max: LEN_MAX });
         }
-        let mut ids = HashSet::new();
+        let mut known = Self { ids: HashMap::new(), since };
         let mut messages = consumer.messages().await.map_err(broker(DOING))?;
         while left > 0 {
             let next = timeout(PATIENCE, messages.next()).await.map_err(broker(DOING))?;
             let Some(message) = next else { break };
             let message = message.map_err(broker(DOING))?;
-            ids.extend(id(message.headers.as_ref()).map(ActionId::uuid));
+            if let Some(id) = id(&message) {
+                known = known.and(id);
+            }
             left = message
                 .info()
                 .map_err(|source| RelayError::Broker { doing: DOING, source })?
                 .pending;
         }
-        Ok(Self { ids, since })
+        Ok(known)
     }
 
     /// With one more.
-    pub(super) fn and(mut self, id: ActionId) -> Self {
-        self.ids.insert(id.uuid());
+    pub(super) fn and(mut self, MessageId { tenant, id }: MessageId) -> Self {
+        self.ids.entry(tenant).or_default().insert(id.uuid());
         self
     }
 
-    pub(super) fn has(&self, id: ActionId) -> bool {
-        self.ids.contains(&id.uuid())
+    pub(super) fn has(&self, action: &Action) -> bool {
+        self.ids.get(&action.tenant).is_some_and(|ids| ids.contains(&action.id.uuid()))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        self.ids.values().map(HashSet::len).sum()
     }
 
     /// The time as the header says it.
@@ -114,6 +117,6 @@ impl Known {
     }
 }
 
-fn id(headers: Option<&HeaderMap>) -> Option<ActionId> {
-    headers?.get(ID_HEADER)?.as_str().parse().ok()
+fn id(message: &Message) -> Option<MessageId> {
+    MessageId::read(message.headers.as_ref()?.get(ID_HEADER)?.as_str(), &message.subject)
 }

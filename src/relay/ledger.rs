@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::error::RelayError;
+use super::message::MessageId;
 use crate::action::ActionId;
 use crate::log::Position;
 use crate::resource::Tenant;
@@ -160,8 +161,7 @@ impl Ledger {
 
     pub(super) async fn park(
         &self,
-        tenant: &Tenant,
-        id: ActionId,
+        MessageId { tenant, id }: &MessageId,
         position: &str,
         reason: &str,
     ) -> Result<(), RelayError> {

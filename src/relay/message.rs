@@ -6,7 +6,7 @@
 //!
 //! | header | what |
 //! |---|---|
-//! | `Nats-Msg-Id` | the action's id: the broker drops what it has seen within the stream's duplicate window |
+//! | `Nats-Msg-Id` | [`MessageId`], tenant and id: the broker drops what it has seen within the stream's duplicate window |
 //! | `Gesta-Position` | the place in the log, printed; opaque, and in log order with the stream's sequence |
 //! | `content-type` | `application/cloudevents+json` in structured mode, else missing |
 //! | `ce-` and a name | the attributes of that name ([`crate::format::event`]); PREFIX is that of the subjects |
@@ -19,9 +19,13 @@
 //! In structured mode the attributes are in the payload, and only the first three headers are sent. Values of `ce-` headers
 //! are percent-encoded as the binding says (section 3.1.3.2). The payload is always exact, so identity is read there.
 
+mod id;
+
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use serde::Deserialize;
+
+pub use id::MessageId;
 
 use super::subject::Subjects;
 use crate::action::{Action, ActionId};
@@ -62,7 +66,7 @@ pub enum MessageError {
     )]
     TooLarge {
         /// The action.
-        id: ActionId,
+        id: MessageId,
         /// Bytes of headers and payload.
         len: usize,
         /// Bytes that the broker takes.
@@ -102,7 +106,7 @@ pub enum MessageError {
         /// What the header says, cut and quoted.
         given: String,
         /// What the payload says.
-        id: ActionId,
+        id: MessageId,
     },
 }
 
@@ -116,8 +120,8 @@ pub struct Encoder {
 /// A message to publish.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// The action's id, which is the message's.
-    pub id: ActionId,
+    /// The message's id.
+    pub id: MessageId,
     /// Where to.
     pub subject: String,
     /// Its headers.
@@ -212,7 +216,8 @@ impl Encoder {
         let source = event::source(self.subjects.prefix().as_str(), &action.tenant);
         let attributes = Attributes::of(action, &source).parked(parked.map(Parked::as_str));
         let mut headers = HeaderMap::new();
-        headers.insert(ID_HEADER, id.to_string());
+        let name = MessageId::of(action);
+        headers.insert(ID_HEADER, name.to_string());
         headers.insert(POSITION_HEADER, position);
         let payload = match self.mode {
             Mode::Binary => {
@@ -226,16 +231,22 @@ impl Encoder {
                 serde_json::to_vec(&CloudEvent { attributes, data: action }).map_err(write)?
             }
         };
-        Ok(Outgoing { id, subject: self.subjects.of(action), headers, payload: payload.into() })
+        let subject = self.subjects.of(action);
+        Ok(Outgoing { id: name, subject, headers, payload: payload.into() })
     }
 }
 
 impl Outgoing {
-    /// Bytes of headers and payload, which is what a broker limits (`max_payload`).
+    /// Bytes of headers and payload, which is what a broker limits (`max_payload`). What the relay adds does not count:
+    /// there is room for it beyond the limit ([`super::publish::FENCE_LEN_MAX`]).
     #[must_use]
     pub fn wire_len(&self) -> usize {
         let line = |name: &str, value: &str| name.len() + ": ".len() + value.len() + "\r\n".len();
-        let lines = self.headers.iter().flat_map(|(name, values)| {
+        let headers = self.headers.iter().filter(|(name, _)| {
+            let name: &str = name.as_ref();
+            name != COMPARED_HEADER
+        });
+        let lines = headers.flat_map(|(name, values)| {
             values.iter().map(move |value| line(name.as_ref(), value.as_str()))
         });
         "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>() + self.payload.len()
@@ -248,7 +259,7 @@ impl Outgoing {
     pub fn check_len(&self, max: usize) -> Result<(), MessageError> {
         match self.wire_len() {
             len if len <= max => Ok(()),
-            len => Err(MessageError::TooLarge { id: self.id, len, max }),
+            len => Err(MessageError::TooLarge { id: self.id.clone(), len, max }),
         }
     }
 }
@@ -269,8 +280,9 @@ impl Incoming {
             serde_json::from_slice(payload).map(|action: Action| (action, parked))
         }
         .map_err(MessageError::Payload)?;
-        if given != action.id.to_string() {
-            return Err(MessageError::Id { given: quote(given), id: action.id });
+        let id = MessageId::of(&action);
+        if !id.is(given) {
+            return Err(MessageError::Id { given: quote(given), id });
         }
         Ok(Self { action, position: position.to_owned(), parked })
     }

@@ -5,7 +5,8 @@
 //! - **Subjects** ([`subject`]): `act.v1.<tenant>.<lane>.<object type>.<verb>.<object id>`, percent-escaped token by token,
 //!   so that a consumer can filter by object, type, verb, tenant and lane ([`Filter`]).
 //! - **Messages** ([`message`]): CloudEvents 1.0, in binary mode by default. The payload is the JSON form of the action; a
-//!   header has its position in the log, and its id is the message's. `schema/message.schema.json` is the schema.
+//!   header has its position in the log; the message's id is tenant and id, since an id is unique in its tenant only.
+//!   `schema/message.schema.json` is the schema.
 //! - **Order**: the stream's order is log order, so each object's actions come in the order of their commits.
 //! - **Who may see what**: an action whose audience has the label `public` goes to the tree `act.v1.`, every other one to
 //!   `act.v1p.`, and neither appears in the other in any form. Permissions of the broker fence trees and tenants by
@@ -58,7 +59,7 @@ mod url;
 pub use connect::{ConnectError, NatsOptions, Reason, SERVER_MIN};
 pub use error::RelayError;
 pub use ledger::ParkedAction;
-pub use message::{Encoder, Incoming, MessageError, Mode, Outgoing, Parked};
+pub use message::{Encoder, Incoming, MessageError, MessageId, Mode, Outgoing, Parked};
 pub use publish::{PublishError, Publisher};
 pub use run::{News, Relay};
 pub use status::{Lag, RelayStatus, Tip};

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use super::error::RelayError;
 use super::known::Known;
 use super::ledger::Ledger;
-use super::message::{COMPARED_HEADER, Encoder, Outgoing, Parked};
+use super::message::{COMPARED_HEADER, Encoder, MessageId, Outgoing, Parked};
 use super::publish::Publisher;
-use crate::action::ActionId;
 use crate::error::chain;
 use crate::log::{Chunk, Entry, Position};
 
@@ -23,7 +22,7 @@ pub(super) struct Packet {
     /// Whether there was no more in the log.
     pub(super) is_last: bool,
     /// What the broker does not take, and why.
-    pub(super) parked: Vec<(ActionId, String)>,
+    pub(super) parked: Vec<(MessageId, String)>,
     /// Bytes of all payloads.
     pub(super) len: usize,
 }
@@ -38,7 +37,7 @@ pub(super) enum Refused {
 }
 
 /// What the broker refused, as far as this process knows.
-pub(super) type Poison = HashMap<ActionId, Refused>;
+pub(super) type Poison = HashMap<MessageId, Refused>;
 
 /// Makes messages of chunks.
 pub(super) struct Packer<'a> {
@@ -57,7 +56,7 @@ impl Packer<'_> {
         known: Option<&Known>,
     ) -> Result<Packet, RelayError> {
         if let Some(known) = known {
-            chunk.entries.retain(|entry| !known.has(entry.action.id));
+            chunk.entries.retain(|entry| !known.has(&entry.action));
         }
         let (mut parked, mut len) = (Vec::new(), 0);
         let mut messages = Vec::with_capacity(chunk.entries.len());
@@ -77,11 +76,11 @@ impl Packer<'_> {
     async fn message(
         &self,
         entry: &Entry,
-        parked: &mut Vec<(ActionId, String)>,
+        parked: &mut Vec<(MessageId, String)>,
     ) -> Result<Option<Outgoing>, RelayError> {
         let position = entry.position.to_string();
-        let refused = self.poison.get(&entry.action.id);
         let whole = self.encoder.encode(&entry.action, &position).map_err(RelayError::Message)?;
+        let refused = self.poison.get(&whole.id);
         let max = self.publisher.len_max();
         let reason = match (whole.check_len(max), refused) {
             (Ok(()), None) => return Ok(Some(whole)),
@@ -94,9 +93,8 @@ impl Packer<'_> {
         let stub = stub.map_err(RelayError::Message)?;
         let fits = stub.check_len(max).is_ok() && refused != Some(&Refused::Stub);
         let reason = if fits { reason } else { format!("{reason}; a stub is refused as well") };
-        let (tenant, id) = (&entry.action.tenant, entry.action.id);
-        self.ledger.park(tenant, id, &position, &reason).await?;
-        parked.push((id, reason));
+        self.ledger.park(&whole.id, &position, &reason).await?;
+        parked.push((whole.id, reason));
         Ok(fits.then_some(stub))
     }
 }

@@ -41,17 +41,17 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context, ErrorCode};
 use tokio::time::timeout;
 
-use super::message::{MessageError, Outgoing};
+use super::message::{ID_HEADER, MessageError, MessageId, Outgoing};
 use super::run::ACK_WAIT;
-use crate::action::ActionId;
 
 /// Messages under way.
 const WINDOW: usize = 1_000;
 /// Messages that one acknowledgement tells of, at most; and a part of the window, so that it is not empty when one comes.
 const ACKED_AT_ONCE: usize = 100;
 const WINDOW_PARTS: usize = 4;
-/// Bytes that the fence adds to a message: the stream's name and the number, with the names of both headers.
-pub const FENCE_LEN_MAX: usize = 256;
+/// Bytes that the relay adds to a message: the stream's name, the last message's number and id, and since when ids are
+/// compared, with the names of these headers.
+pub const FENCE_LEN_MAX: usize = 512;
 
 /// Publishes to one stream.
 #[derive(Clone, Debug)]
@@ -93,13 +93,13 @@ pub enum PublishCause {
         /// How many they are.
         messages: usize,
         /// The last one's action.
-        id: ActionId,
+        id: MessageId,
     },
     /// The broker has this message already, within its duplicate window.
     #[error("action {id} is message {sequence} of the stream already")]
     Duplicate {
         /// The action.
-        id: ActionId,
+        id: MessageId,
         /// Its message.
         sequence: u64,
     },
@@ -110,7 +110,7 @@ pub enum PublishCause {
     #[error("action {id} makes a message that is too large for the broker")]
     TooLarge {
         /// The action.
-        id: ActionId,
+        id: MessageId,
         /// What it said.
         #[source]
         source: Refusal,
@@ -119,13 +119,13 @@ pub enum PublishCause {
     #[error("no stream takes the subject of action {id}; create it, or check its subjects")]
     NoStream {
         /// The action.
-        id: ActionId,
+        id: MessageId,
     },
     /// No acknowledgement: whether the message is stored is not known.
     #[error("no acknowledgement for action {id}; look at the stream's tail before going on")]
     Unknown {
         /// The action.
-        id: ActionId,
+        id: MessageId,
         /// What the client says.
         #[source]
         source: Refusal,
@@ -134,7 +134,7 @@ pub enum PublishCause {
     #[error("the broker refused action {id}")]
     Refused {
         /// The action.
-        id: ActionId,
+        id: MessageId,
         /// What it said.
         #[source]
         source: Refusal,
@@ -144,7 +144,7 @@ pub enum PublishCause {
 /// Messages that were sent, the last of which is to be acknowledged.
 struct Sent {
     /// The last one's.
-    id: ActionId,
+    id: MessageId,
     expected: u64,
     messages: usize,
     ack: PublishAckFuture,
@@ -164,8 +164,8 @@ pub enum Last {
 /// Dropped half-way, it leaves a beginning of the messages in the stream; the tail tells which.
 pub struct Publishing {
     publisher: Publisher,
-    /// The last message that was sent, or the stream's last one; none where its id does not matter.
-    previous: Option<ActionId>,
+    /// The last message that was sent, or the stream's last one, by the id that it has there; none where that does not matter.
+    previous: Option<String>,
     /// The number that it has, or will have.
     expected: u64,
     under_way: VecDeque<Sent>,
@@ -213,10 +213,10 @@ impl Publisher {
     }
 
     /// Publishes message after message behind the one with this number, which must be the stream's last (0 for an empty
-    /// one). Where its id is given, it must be the last one's as well; the broker knows it only for as long as its window
-    /// for duplicates is.
+    /// one). Where an id is given ([`super::Tail::Message`]), it must be the last one's as well; the broker knows it only for
+    /// as long as its window for duplicates is.
     #[must_use]
-    pub fn after(&self, expected: u64, id: Option<ActionId>) -> Publishing {
+    pub fn after(&self, expected: u64, id: Option<String>) -> Publishing {
         Publishing {
             publisher: self.clone(),
             previous: id,
@@ -231,12 +231,12 @@ impl Publisher {
     }
 
     /// The message with its fence: behind the message with this number and, where it matters, this id.
-    fn fenced(&self, message: Outgoing, expected: u64, previous: Option<ActionId>) -> Outgoing {
+    fn fenced(&self, message: Outgoing, expected: u64, previous: Option<&str>) -> Outgoing {
         let Outgoing { id, subject, mut headers, payload } = message;
         headers.insert(header::NATS_EXPECTED_STREAM, self.stream.as_str());
         headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(expected));
         if let Some(previous) = previous {
-            headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, previous.to_string());
+            headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, previous);
         }
         Outgoing { id, subject, headers, payload }
     }
@@ -307,8 +307,9 @@ impl Publishing {
         while waits(self) && self.note().await? {}
         let each = (window / WINDOW_PARTS).clamp(1, ACKED_AT_ONCE);
         let is_asked = is_asked || self.begins || self.unasked + 1 >= each;
-        let (id, expected) = (message.id, self.expected);
-        let message = self.publisher.fenced(message, expected, self.previous);
+        let (id, expected) = (message.id.clone(), self.expected);
+        let name = message.headers.get(ID_HEADER).map(|value| value.as_str().to_owned());
+        let message = self.publisher.fenced(message, expected, self.previous.as_deref());
         match self.publisher.send(message, is_asked).await {
             Ok(Some(ack)) => {
                 let messages = std::mem::take(&mut self.unasked) + 1;
@@ -321,7 +322,7 @@ impl Publishing {
                 return Err(self.error(PublishCause::of(id, expected, source)));
             }
         }
-        self.previous = Some(id);
+        self.previous = name;
         self.expected += 1;
         if std::mem::take(&mut self.begins) {
             self.first = self.expected;
@@ -367,13 +368,15 @@ impl Publishing {
             return Ok(false);
         };
         let cause = match ack.await {
-            Ok(ack) if ack.duplicate => PublishCause::Duplicate { id, sequence: ack.sequence },
+            Ok(ack) if ack.duplicate => {
+                PublishCause::Duplicate { id: id.clone(), sequence: ack.sequence }
+            }
             Ok(ack) => {
                 self.acked += messages;
                 self.last_sequence = ack.sequence;
                 return Ok(true);
             }
-            Err(source) => PublishCause::of(id, expected, source),
+            Err(source) => PublishCause::of(id.clone(), expected, source),
         };
         Err(self.error(cause.of_one(id, messages)))
     }
@@ -394,7 +397,7 @@ fn is_too_large(error: &Refusal) -> bool {
 }
 
 impl PublishCause {
-    fn of(id: ActionId, expected: u64, source: Refusal) -> Self {
+    fn of(id: MessageId, expected: u64, source: Refusal) -> Self {
         match source.kind() {
             PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
                 Self::Fenced { expected }
@@ -410,7 +413,7 @@ impl PublishCause {
     }
 
     /// What the refusal of the last of some messages says of them all: perhaps only that one before it was refused.
-    fn of_one(self, id: ActionId, messages: usize) -> Self {
+    fn of_one(self, id: MessageId, messages: usize) -> Self {
         match self {
             Self::Fenced { .. } | Self::Duplicate { .. } if messages > 1 => {
                 Self::OneOf { messages, id }

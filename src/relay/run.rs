@@ -47,12 +47,11 @@ use super::connect::pause;
 use super::cursor::{self, Trust};
 use super::error::RelayError;
 use super::ledger::Ledger;
-use super::message::Encoder;
+use super::message::{Encoder, MessageId};
 use super::pack::{Poison, Refused};
 use super::publish::Publisher;
 use super::stream::StreamSpec;
 use super::turn::{Ended, Turn};
-use crate::action::ActionId;
 use crate::error::chain;
 use crate::log::{Log, LogError};
 use crate::store::{Bell, spread};
@@ -118,8 +117,8 @@ pub enum News {
     Overtaken,
     /// An action is in the stream as a stub, or not at all.
     Parked {
-        /// Its id.
-        id: ActionId,
+        /// Which one.
+        id: MessageId,
         /// Why.
         reason: String,
     },
@@ -251,7 +250,7 @@ impl Relay {
                     self.failed(error, &mut memory)?
                 }
             };
-            self.learn(&ended, &mut memory);
+            self.learn(ended, &mut memory);
             tokio::select! {
                 () = stop.asked() => break,
                 () = sleep(pause(memory.failures)) => {}
@@ -338,8 +337,8 @@ impl Relay {
         Ok(Ended::Failed)
     }
 
-    fn learn(&self, ended: &Ended, memory: &mut Memory) {
-        match *ended {
+    fn learn(&self, ended: Ended, memory: &mut Memory) {
+        match ended {
             Ended::Overtaken => self.tell(&News::Overtaken),
             Ended::Doubled { id, sequence } => memory.trust = Trust::Doubled { id, sequence },
             Ended::Foreign => memory.trust = Trust::Foreign,

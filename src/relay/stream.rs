@@ -151,7 +151,7 @@ pub enum Tail {
         sequence: u64,
         /// Its place in the log, as printed.
         position: String,
-        /// The id of its action.
+        /// Its id, as it is printed in the message.
         id: String,
     },
     /// There were messages, but the limits have dropped them all, and the place in the log with the last one.

@@ -454,7 +454,7 @@ fn escape(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
 }
 
 /// What was escaped; nothing where the token is not what [`escape`] writes.
-fn unescape(token: &str) -> Option<String> {
+pub(super) fn unescape(token: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(token.len());
     let mut rest = token.bytes();
     while let Some(byte) = rest.next() {

@@ -13,11 +13,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::cursor::Cursor;
 use super::error::{RelayError, broker};
 use super::ledger::RENEWAL;
-use super::message::MessageError;
+use super::message::{MessageError, MessageId};
 use super::pack::{Packer, Packet, Poison};
 use super::publish::{Last, PublishCause, PublishError, Publishing};
 use super::run::{ACK_WAIT, News, Relay, Stop};
-use crate::action::ActionId;
 use crate::log::{CHUNK_LEN_MAX, Chunk, Position};
 
 /// Chunks that are read before the ones in front of them are published.
@@ -51,11 +50,11 @@ pub(super) enum Ended {
     /// The broker was away, or the stream ends elsewhere although nothing was published.
     Moved,
     /// The broker says that it has an action already.
-    Doubled { id: ActionId, sequence: u64 },
+    Doubled { id: MessageId, sequence: u64 },
     /// The position is of another history.
     Foreign,
     /// The broker takes no message of this size.
-    TooLarge(ActionId),
+    TooLarge(MessageId),
     /// Something failed.
     Failed,
 }
@@ -73,11 +72,11 @@ impl Turn<'_> {
     /// Publishes until something comes in between; how it ended, and the last message that is known to be stored.
     pub(super) async fn run(
         &self,
-        cursor: Cursor,
+        mut cursor: Cursor,
         stop: &Stop,
     ) -> (Result<Ended, RelayError>, u64) {
         let mut progress = Progress {
-            publishing: self.relay.publisher.after(cursor.sequence, cursor.id),
+            publishing: self.relay.publisher.after(cursor.sequence, cursor.id.take()),
             position: cursor.position.clone(),
             renewal: Instant::now(),
             is_told: false,
@@ -130,7 +129,7 @@ impl Turn<'_> {
     ) -> Result<Packet, RelayError> {
         let packet = packer.pack(after, chunk, known.as_ref()).await?;
         for (id, reason) in &packet.parked {
-            self.relay.tell(&News::Parked { id: *id, reason: reason.clone() });
+            self.relay.tell(&News::Parked { id: id.clone(), reason: reason.clone() });
         }
         // What comes later was committed later, so it cannot have been in the stream before.
         if packet.is_last {

@@ -54,7 +54,8 @@
 //! A consumer that only reads the stream needs no positions. The number of a message in the stream only grows: store it *with
 //! the effect*, in one transaction, and go on with the next one (`opt_start_seq`, no acknowledgements). Believe the number
 //! as long as the stream has the same action under it (`Nats-Msg-Id`); if it does not, the stream was made anew, and
-//! everything is read again, without the ids that were dealt with. If the stream's first number is beyond the next one,
+//! everything is read again, without the actions that were dealt with: by tenant and id (`ce-source` and `ce-id`), since an id
+//! is unique in its tenant only. If the stream's first number is beyond the next one,
 //! messages were dropped: `gesta tail --after POSITION` has them, with the header `Gesta-Position` of the last message. See
 //! `examples/python/consumer.py` and `examples/node/consumer.mjs`; both are tested by kill -9.
 //!

@@ -13,6 +13,7 @@ mod restored;
 mod rig;
 mod run;
 mod stream;
+mod tenants;
 mod ticks;
 
 use gesta::Action;

@@ -70,7 +70,7 @@ fn binary_message_is_the_documented_one() {
     let id = "a%20b%22%25%EF%BF%BD%EF%BF%BDNats-Msg-Id:%20x%E2%82%AC";
     let actor = format!("user:{id}");
     for (name, wanted) in [
-        (ID_HEADER, "01a1f944-dc8b-774c-8000-000000000007"),
+        (ID_HEADER, "acme%2Eeu/01a1f944-dc8b-774c-8000-000000000007"),
         (POSITION_HEADER, POSITION),
         ("ce-specversion", "1.0"),
         ("ce-id", "01a1f944-dc8b-774c-8000-000000000007"),
@@ -141,7 +141,10 @@ fn strangers_messages_are_refused_with_the_reason() {
     let mut headers = message.headers.clone();
     assert!(read(&headers, b"{}").contains("missing field `id`"), "{}", read(&headers, b"{}"));
     headers.insert(ID_HEADER, "other");
-    assert!(read(&headers, &message.payload).contains("id is `other`, but its action is 01a1f944"));
+    assert!(
+        read(&headers, &message.payload)
+            .contains("id is `other`, but its action is acme%2Eeu/01a1f944")
+    );
     assert!(Incoming::read(None, &message.payload).is_err());
 }
 
@@ -154,6 +157,45 @@ fn header_names_of_another_case_and_media_types_with_parameters_are_read() {
     headers.insert("Content-Type", "Application/CloudEvents+json; charset=utf-8");
     let read = Incoming::read(Some(&headers), &message.payload).expect("ours");
     assert_eq!(read.action, public("70"));
+}
+
+#[test]
+fn message_id_has_the_tenant_and_is_read_from_where_earlier_versions_put_it() {
+    let mut action = public("a.b");
+    action.tenant = Tenant::new("a/b.c €").expect("a tenant");
+    let mut message = encoded(&action, Mode::Structured);
+    let (name, id) = (MessageId::of(&action), action.id.to_string());
+    assert_eq!(header(&message, ID_HEADER), Some(&*format!("a%2Fb%2Ec%20%E2%82%AC/{id}")));
+    for text in [name.to_string(), id] {
+        assert_eq!(MessageId::read(&text, &message.subject), Some(name.clone()));
+        message.headers.insert(ID_HEADER, text);
+        let read = Incoming::read(Some(&message.headers), &message.payload).expect("ours");
+        assert_eq!(read.action, action);
+    }
+    let other = name.to_string().replace("a%2Fb", "b");
+    message.headers.insert(ID_HEADER, other);
+    assert!(Incoming::read(Some(&message.headers), &message.payload).is_err());
+    assert_eq!(MessageId::read("a/b", &message.subject), None);
+    assert_eq!(MessageId::read("7", "act.v1"), None);
+}
+
+/// With the longest name of a stream, the longest tenant, and all digits of a number.
+#[test]
+fn room_for_what_the_relay_adds_is_enough() {
+    use async_nats::header::{
+        NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM,
+    };
+    let mut action = public("70");
+    action.tenant = Tenant::new("é".repeat(31)).expect("a tenant");
+    let id = MessageId::of(&action).to_string();
+    let added = [
+        (NATS_EXPECTED_STREAM.as_ref(), "x".repeat(64)),
+        (NATS_EXPECTED_LAST_SEQUENCE.as_ref(), u64::MAX.to_string()),
+        (NATS_EXPECTED_LAST_MESSAGE_ID.as_ref(), id + "%20"),
+        (COMPARED_HEADER, "2026-11-20T14:03:22.123456Z".to_owned()),
+    ];
+    let len: usize = added.iter().map(|(name, value)| format!("{name}: {value}\r\n").len()).sum();
+    assert!(len <= super::super::publish::FENCE_LEN_MAX, "{len}");
 }
 
 #[test]

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use gesta::Store;
 use tokio::task::JoinSet;
 
-use super::action;
+use super::{action, action_of};
 use crate::support::tools::{example, folder, given, install, is_there};
-use crate::support::{TestDb, TestNats, append, check_log, database, nats, relay};
+use crate::support::{TestDb, TestNats, append, check_log, database, day, nats, relay};
 
 /// Commits, one action each, by this many writers.
 const COMMITS: u32 = 10_000;
@@ -173,11 +173,13 @@ async fn play(example: &Example) {
         // What comes twice would come after the restart.
         consumer.restart();
     }
-    append(&store, action("last")).await;
+    // In two tenants, under one id.
+    let last = append(&store, action_of("default", "did", "thing:last").at(day(1))).await;
+    append(&store, action_of("other", "did", "thing:last").at(day(1)).id(last)).await;
     for consumer in [&mut early, &mut late] {
-        consumer.wait(u64::from(COMMITS) + 1).await;
+        consumer.wait(u64::from(COMMITS) + 2).await;
         let mut counters = consumer.counters();
-        assert_eq!(counters.remove("thing:last"), Some(1));
+        assert_eq!(counters.remove("thing:last"), Some(2));
         assert_eq!(counters, wanted);
     }
     relay.abort();

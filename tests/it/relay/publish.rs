@@ -3,7 +3,7 @@
 use async_nats::jetstream::stream::Stream;
 use gesta::relay::publish::{Last, PublishCause};
 use gesta::relay::stream::tail;
-use gesta::relay::{Incoming, Outgoing, PublishError, Publisher};
+use gesta::relay::{Incoming, MessageId, Outgoing, PublishError, Publisher};
 
 use super::{action, action_of};
 use crate::support::{OwnNats, TestNats, nats};
@@ -107,7 +107,7 @@ async fn message_that_the_broker_has_already_stops_it() {
     publisher.publish(messages(&nats, 0..3), 0).await.expect("published");
     let error = publisher.publish(messages(&nats, 1..5), 3).await.expect_err("a duplicate");
     let PublishCause::Duplicate { id, sequence } = error.cause else { panic!("{error}") };
-    assert_eq!((id, sequence, error.acked), (action(1).id, 2, 0));
+    assert_eq!((id, sequence, error.acked), (MessageId::of(&action(1)), 2, 0));
     assert_eq!(stored_positions(&stream).await, positions(0..3));
 }
 
@@ -121,7 +121,10 @@ async fn refusal_in_the_middle_stops_what_is_behind_it_and_is_told_at_the_next_a
     let given = [3, 4, 1, 5, 6].map(|n| messages(&nats, n..n + 1).remove(0));
     let error = publisher.publish(given.clone(), 3).await.expect_err("a duplicate");
     let PublishCause::OneOf { messages, id } = error.cause else { panic!("{error}") };
-    assert_eq!((messages, id, error.acked, error.last_sequence), (4, action(6).id, 1, 4));
+    assert_eq!(
+        (messages, id, error.acked, error.last_sequence),
+        (4, MessageId::of(&action(6)), 1, 4)
+    );
     assert_eq!(stored_positions(&stream).await, positions(0..5));
     let error = publisher.publish(given[2..].to_vec(), 5).await.expect_err("the duplicate");
     assert!(matches!(error.cause, PublishCause::Duplicate { sequence: 2, .. }), "{error}");
@@ -140,8 +143,8 @@ async fn message_that_is_too_large_is_told_and_what_was_before_it_is_stored() {
     let error = publisher.publish(all, 0).await.expect_err("too large");
     assert_eq!((error.acked, error.last_sequence), (3, 3));
     let text = gesta::error::chain(&error);
-    assert!(text.starts_with("failed to publish after 3 messages: action 01a1f944"), "{text}");
-    assert!(text.contains("bytes, but the broker takes 3840; raise `max_payload`"), "{text}");
+    assert!(text.starts_with("failed to publish after 3 messages: action acme/01a1f944"), "{text}");
+    assert!(text.contains("bytes, but the broker takes 3584; raise `max_payload`"), "{text}");
     assert_eq!(stored_positions(&stream).await, positions(0..3));
     // It is left out, and the rest goes on.
     assert_eq!(publisher.publish(messages(&nats, 4..5), 3).await.expect("published"), 4);

@@ -158,7 +158,7 @@ async fn message_that_is_too_large_is_parked_and_the_rest_goes_on() {
     append(&store, 5..10).await;
     let relay = relay(&db, &nats).await;
     let running = start(relay.clone());
-    running.until(|news| matches!(news, News::Parked { id, .. } if *id == large)).await;
+    running.until(|news| matches!(news, News::Parked { id, .. } if id.id == large)).await;
     assert_eq!(check_stream(&db, &nats).await, 11);
     let all = messages(&nats, 11).await;
     let stub = &all[5].1;
@@ -169,7 +169,7 @@ async fn message_that_is_too_large_is_parked_and_the_rest_goes_on() {
     let parked = relay.status().await.expect("a status").parked;
     assert_eq!(parked.len(), 1);
     assert_eq!((parked[0].id, parked[0].position.as_str()), (large, stub.position.as_str()));
-    assert!(parked[0].reason.contains("but the broker takes 7936"), "{}", parked[0].reason);
+    assert!(parked[0].reason.contains("but the broker takes 7680"), "{}", parked[0].reason);
     running.stop().await;
 }
 
