@@ -16,6 +16,8 @@ use crate::relay::{Encoder, Ids, Mode, NatsOptions, StreamSpec, Subjects};
 
 /// The file with the URL of a private server, in the folder of the private PostgreSQL.
 const URL_FILE: &str = "nats.url";
+/// The broker counts them as a signed number.
+const BYTES_MAX: u64 = i64::MAX.cast_unsigned();
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "NATS")]
@@ -50,18 +52,18 @@ pub(crate) struct NatsArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Stream")]
 pub(crate) struct StreamArgs {
-    /// How long messages are kept, such as 12h, 7d; 0s for ever
-    #[arg(long, value_name = "TIME", value_parser = length, default_value = "7d")]
-    max_age: Duration,
-    /// How many bytes are kept; the oldest messages go first [default: all that the broker has]
-    #[arg(long, value_name = "BYTES")]
+    /// How long messages are kept, such as 12h, 7d; 0s for ever [default: 7d]
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    max_age: Option<Duration>,
+    /// How many bytes are kept, the oldest messages going first; without it a broker that is full refuses what comes
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..=BYTES_MAX))]
     max_bytes: Option<u64>,
-    /// On how many servers of a cluster each message is kept: 1, 3 or 5
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    replicas: usize,
-    /// How long the broker recognises a message that comes twice
-    #[arg(long, value_name = "TIME", value_parser = length, default_value = "2m")]
-    duplicate_window: Duration,
+    /// On how many servers of a cluster each message is kept: 1, 3 or 5 [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    replicas: Option<usize>,
+    /// How long the broker recognises a message that comes twice [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = window)]
+    duplicate_window: Option<Duration>,
     /// Leave ids out of subjects: a million distinct subjects cost the broker some 300 MB of memory
     #[arg(long)]
     without_ids: bool,
@@ -78,6 +80,14 @@ pub(super) fn length(text: &str) -> Result<Duration, String> {
         )
     };
     when::length_of(text).and_then(|length| length.to_std().ok()).ok_or_else(wrong)
+}
+
+/// The broker takes none for its own default.
+fn window(text: &str) -> Result<Duration, String> {
+    match length(text)? {
+        Duration::ZERO => Err("it cannot do without a window; give one such as 2m".to_owned()),
+        length => Ok(length),
+    }
 }
 
 /// Where NATS is. A private server runs at least as long as this lives.
@@ -173,13 +183,10 @@ impl StreamArgs {
         let ids = if self.without_ids { Ids::LeftOut } else { Ids::default() };
         let (spec, subjects) = nats.stream(session)?;
         let subjects = subjects.ids(ids);
-        let mut spec = spec
-            .max_age(self.max_age)
-            .replicas(self.replicas)
-            .duplicate_window(self.duplicate_window);
-        if let Some(bytes) = self.max_bytes {
-            spec = spec.max_bytes(bytes);
-        }
+        let spec = self.max_age.into_iter().fold(spec, StreamSpec::max_age);
+        let spec = self.max_bytes.into_iter().fold(spec, StreamSpec::max_bytes);
+        let spec = self.replicas.into_iter().fold(spec, StreamSpec::replicas);
+        let spec = self.duplicate_window.into_iter().fold(spec, StreamSpec::duplicate_window);
         let mode = if self.structured { Mode::Structured } else { Mode::Binary };
         Ok((spec, Encoder::new(subjects).mode(mode)))
     }

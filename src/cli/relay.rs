@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 use super::exit::{Code, Told};
 use super::nats::{self, NatsArgs, StreamArgs};
@@ -43,7 +42,8 @@ enum Command {
     Run(RunArgs),
     /// Say how far the relays are, what is parked, and whose transactions are open; exit with 3 when there is no stream
     Status(NatsArgs),
-    /// Delete the stream, make it anew, and publish the whole log again
+    /// Delete the stream, make it anew, and publish the whole log again, while no relay runs; settings of the stream that are
+    /// not given stay as they are
     Rebuild(RebuildArgs),
 }
 
@@ -143,20 +143,8 @@ async fn rebuild(args: &RebuildArgs, session: &Session) -> anyhow::Result<Code> 
         )
         .into());
     }
-    opened.relay.rebuild().await.context("failed to make the stream anew")?;
-    let (sender, mut done) = watch::channel(false);
-    let tell = told();
-    // Another relay, where one runs, does it as well.
-    let relay = opened.relay.told(move |news| {
-        tell(news);
-        if matches!(news, News::CaughtUp { .. } | News::Waiting { .. }) {
-            sender.send_replace(true);
-        }
-    });
-    let done = async {
-        let _ = done.wait_for(|done| *done).await;
-    };
-    relay.run(done).await.context("failed to publish again")?;
+    let relay = opened.relay.told(told());
+    relay.rebuild().await.context("failed to make the stream anew")?;
     Ok(Code::Ok)
 }
 

@@ -58,6 +58,15 @@ pub enum RelayError {
         /// The number of the last one.
         sequence: u64,
     },
+    /// Another relay publishes.
+    #[error(
+        "relay {holder} publishes to the stream, and may ask for other settings: stop all relays of this stream first; the \
+         claim of one that was killed runs out after some seconds"
+    )]
+    Held {
+        /// The other one.
+        holder: String,
+    },
     /// The stream is another database's.
     #[error(
         "of {looked} actions that the stream has, this database has none: it is another database's stream, or was restored \

@@ -48,6 +48,7 @@ mod ledger;
 pub mod message;
 mod pack;
 pub mod publish;
+mod rebuild;
 pub mod run;
 mod status;
 pub mod stream;

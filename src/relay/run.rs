@@ -89,7 +89,7 @@ pub struct Relay {
     pub(super) spec: StreamSpec,
     pub(super) encoder: Encoder,
     pub(super) publisher: Publisher,
-    told: Arc<dyn Fn(&News) + Send + Sync>,
+    pub(super) told: Arc<dyn Fn(&News) + Send + Sync>,
 }
 
 /// What happens to a relay, for whoever watches it. Prints as one line.
@@ -139,7 +139,10 @@ pub enum News {
 impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Waiting { holder } => write!(f, "waiting: relay {holder} publishes"),
+            Self::Waiting { holder } => write!(
+                f,
+                "waiting: relay {holder} publishes to a stream of this name; on another broker give it another name"
+            ),
             Self::Publishing { after, compared: None } => {
                 write!(f, "publishing after message {after}")
             }
@@ -222,6 +225,15 @@ impl Relay {
     /// # Cancel safety
     /// Dropped, it leaves a beginning of what it was publishing, and others wait some seconds for its claim to run out.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), RelayError> {
+        self.run_as(holder(), stop).await
+    }
+
+    /// The same for one that may have the claim already.
+    pub(super) async fn run_as(
+        &self,
+        holder: String,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), RelayError> {
         let (sender, receiver) = watch::channel(false);
         let ask = async {
             stop.await;
@@ -229,23 +241,22 @@ impl Relay {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            ended = self.turns(Stop(receiver)) => ended,
+            ended = self.turns(&holder, Stop(receiver)) => ended,
             () = bell::hear(&self.client, self.encoder.subjects(), &self.log) => Ok(()),
             () = ask => Ok(()),
         }
     }
 
-    async fn turns(&self, stop: Stop) -> Result<(), RelayError> {
-        let holder = holder();
+    async fn turns(&self, holder: &str, stop: Stop) -> Result<(), RelayError> {
         let mut memory = Memory::default();
         loop {
-            let ended = match self.turn(&holder, &mut memory, &stop).await {
+            let ended = match self.turn(holder, &mut memory, &stop).await {
                 Ok(Ended::Stopped) => break,
                 Ok(ended) => ended,
                 Err(error) => {
                     // The others may have better luck.
                     if !matches!(error, RelayError::Database(_) | RelayError::Log(_)) {
-                        let _ = self.ledger.release(&holder).await;
+                        let _ = self.ledger.release(holder).await;
                     }
                     self.failed(error, &mut memory)?
                 }
@@ -257,7 +268,7 @@ impl Relay {
             }
         }
         // Others wait a few seconds longer where it cannot be released.
-        let _ = self.ledger.release(&holder).await;
+        let _ = self.ledger.release(holder).await;
         self.tell(&News::Stopped);
         Ok(())
     }
@@ -291,7 +302,8 @@ impl Relay {
         if last > begun || matches!(ended, Ok(Ended::Moved)) {
             memory.failures = 0;
         }
-        memory.has_begun = true;
+        // Whether it is this database's stream at all, the next turn finds out.
+        memory.has_begun |= last > begun || !ended.as_ref().is_err_and(is_foreign);
         ended
     }
 
@@ -326,7 +338,7 @@ impl Relay {
 
     /// What an error means for the next turn.
     fn failed(&self, error: RelayError, memory: &mut Memory) -> Result<Ended, RelayError> {
-        if let RelayError::Log(LogError::OtherOrigin { .. } | LogError::SetBack { .. }) = error {
+        if is_foreign(&error) {
             self.tell(&News::Restored { reason: chain(&error) });
             return Ok(Ended::Foreign);
         }
@@ -371,7 +383,12 @@ impl fmt::Debug for Relay {
     }
 }
 
+/// Whether the stream's position means nothing in this database.
+fn is_foreign(error: &RelayError) -> bool {
+    matches!(error, RelayError::Log(LogError::OtherOrigin { .. } | LogError::SetBack { .. }))
+}
+
 /// A name that no other relay has, and that says which process it is.
-fn holder() -> String {
+pub(super) fn holder() -> String {
     format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default())
 }

@@ -1,14 +1,12 @@
-//! How far the relay is, for people and for metrics; and making the stream anew.
+//! How far the relay is, for people and for metrics.
 
 use std::time::Duration;
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{DeleteStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::Stream;
 use chrono::{DateTime, TimeZone, Utc};
 use serde::Serialize;
 
-use super::error::{RelayError, broker};
+use super::error::RelayError;
 use super::ledger::ParkedAction;
 use super::run::Relay;
 use super::stream::{Tail, tail};
@@ -73,7 +71,7 @@ impl Relay {
     /// When the broker or the database does not answer.
     pub async fn status(&self) -> Result<RelayStatus, RelayError> {
         let noted = self.ledger.find().await?;
-        let stream = self.existing().await?;
+        let stream = self.spec.look(&self.jet_stream).await.map_err(RelayError::Stream)?;
         let tail = match &stream {
             Some(stream) => tail(stream).await.map_err(RelayError::Stream)?,
             None => Tail::Empty,
@@ -99,39 +97,6 @@ impl Relay {
             parked: self.ledger.parked().await?,
             writing: self.log.holders().await.map_err(RelayError::Log)?,
         })
-    }
-
-    /// Deletes the stream and makes it anew, empty: a relay publishes the whole log again, with the audiences that hold
-    /// now. Consumers lose their places, and meet every action once more.
-    ///
-    /// # Errors
-    /// When the broker refuses it, or does not answer.
-    pub async fn rebuild(&self) -> Result<(), RelayError> {
-        match self.jet_stream.delete_stream(self.spec.name()).await {
-            Ok(_) => {}
-            Err(error) => match error.kind() {
-                DeleteStreamErrorKind::JetStream(refusal)
-                    if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND => {}
-                _ => return Err(broker("delete the stream")(error)),
-            },
-        }
-        self.ledger.forget().await?;
-        self.spec.open(&self.jet_stream).await.map(drop).map_err(RelayError::Stream)
-    }
-
-    /// The stream, where it is there.
-    async fn existing(&self) -> Result<Option<Stream>, RelayError> {
-        match self.jet_stream.get_stream(self.spec.name()).await {
-            Ok(stream) => Ok(Some(stream)),
-            Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(refusal)
-                    if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    Ok(None)
-                }
-                _ => Err(broker("look for the stream")(error)),
-            },
-        }
     }
 
     async fn lag(&self, position: &str, sequence: u64) -> Result<Option<Lag>, RelayError> {

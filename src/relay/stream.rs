@@ -31,10 +31,10 @@ const MAX_AGE: Duration = Duration::from_hours(7 * 24);
 pub struct StreamSpec {
     name: String,
     subjects: Vec<String>,
-    max_age: Duration,
+    max_age: Option<Duration>,
     max_bytes: Option<u64>,
-    replicas: usize,
-    duplicate_window: Duration,
+    replicas: Option<usize>,
+    duplicate_window: Option<Duration>,
 }
 
 /// Why the stream cannot be used.
@@ -185,21 +185,22 @@ impl StreamSpec {
         Ok(Self {
             name: name.to_owned(),
             subjects: subjects.all(),
-            max_age: MAX_AGE,
+            max_age: None,
             max_bytes: None,
-            replicas: 1,
-            duplicate_window: DUPLICATE_WINDOW,
+            replicas: None,
+            duplicate_window: None,
         })
     }
 
     /// How long messages are kept; zero for ever.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
+        self.max_age = Some(age);
         self
     }
 
-    /// How many bytes are kept; as many as the broker has by default. The oldest are dropped first.
+    /// How many bytes are kept; the oldest messages are dropped first. Without it nothing is dropped for its size: a broker that
+    /// is full refuses what comes, and the relay waits for room.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
@@ -209,7 +210,7 @@ impl StreamSpec {
     /// On how many servers of a cluster each message is kept: 1, 3 or 5.
     #[must_use]
     pub fn replicas(mut self, replicas: usize) -> Self {
-        self.replicas = replicas;
+        self.replicas = Some(replicas);
         self
     }
 
@@ -217,7 +218,7 @@ impl StreamSpec {
     /// `max_age`.
     #[must_use]
     pub fn duplicate_window(mut self, window: Duration) -> Self {
-        self.duplicate_window = window;
+        self.duplicate_window = Some(window);
         self
     }
 
@@ -230,29 +231,52 @@ impl StreamSpec {
     /// What the server is asked for. Nobody may delete messages or purge the stream, and no header may roll it up. What is
     /// left to the operator, and not compared: description, metadata, placement, compression and limits of consumers.
     fn config(&self) -> Config {
+        let max_age = self.max_age.unwrap_or(MAX_AGE);
+        let window = self.duplicate_window.unwrap_or(DUPLICATE_WINDOW);
         Config {
             name: self.name.clone(),
             subjects: self.subjects.clone(),
             retention: RetentionPolicy::Limits,
             storage: StorageType::File,
             discard: DiscardPolicy::Old,
-            max_age: self.max_age,
+            max_age,
             max_bytes: self.max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             max_messages: -1,
             max_messages_per_subject: -1,
             max_consumers: -1,
             max_message_size: -1,
-            num_replicas: self.replicas,
-            duplicate_window: if self.max_age.is_zero() {
-                self.duplicate_window
-            } else {
-                self.duplicate_window.min(self.max_age)
-            },
+            num_replicas: self.replicas.unwrap_or(1),
+            duplicate_window: if max_age.is_zero() { window } else { window.min(max_age) },
             deny_delete: true,
             deny_purge: true,
             allow_direct: true,
             ..Config::default()
         }
+    }
+
+    /// The same, with what may be chosen, and is left open, as it is in a stream.
+    pub(super) fn or_as_in(mut self, found: &Config) -> Self {
+        let bytes = u64::try_from(found.max_bytes).ok().filter(|bytes| *bytes > 0);
+        self.max_age = self.max_age.or(Some(found.max_age));
+        self.max_bytes = self.max_bytes.or(bytes);
+        self.replicas = self.replicas.or(Some(found.num_replicas));
+        self.duplicate_window = self.duplicate_window.or(Some(found.duplicate_window));
+        self
+    }
+
+    /// Gives a stream what may be chosen as it is asked for here, so that the broker says whether it can.
+    pub(super) async fn try_on(
+        &self,
+        jet_stream: &Context,
+        found: &Config,
+    ) -> Result<(), StreamError> {
+        let Config { max_age, max_bytes, num_replicas, duplicate_window, .. } = self.config();
+        let tried = Config { max_age, max_bytes, num_replicas, duplicate_window, ..found.clone() };
+        if tried == *found {
+            return Ok(());
+        }
+        let changed = jet_stream.update_stream(&tried).await;
+        changed.map(drop).map_err(|error| self.failed("change", error))
     }
 
     /// Finds the stream, or creates it, and makes sure that it is what is asked for. The stream comes back with what the
@@ -272,20 +296,26 @@ impl StreamSpec {
     /// # Errors
     /// As [`StreamSpec::open`].
     pub async fn find(&self, jet_stream: &Context) -> Result<Option<Stream>, StreamError> {
-        match jet_stream.get_stream(&self.name).await {
-            Ok(stream) => self.check(stream).map(Some),
-            Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(refusal)
-                    if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    Ok(None)
-                }
-                GetStreamErrorKind::JetStream(refusal) if is_disabled(refusal.error_code()) => {
-                    Err(StreamError::NoJetStream)
-                }
-                _ => Err(self.failed("look for", error)),
-            },
-        }
+        self.look(jet_stream).await?.map(|stream| self.check(stream)).transpose()
+    }
+
+    /// Finds the stream, and makes sure of what relays and consumers rely on. What may be chosen is as it was chosen: age,
+    /// bytes, replicas, and the window for duplicates.
+    ///
+    /// # Errors
+    /// As [`StreamSpec::open`].
+    pub async fn find_as_made(&self, jet_stream: &Context) -> Result<Option<Stream>, StreamError> {
+        let found = self.look(jet_stream).await?;
+        let check = |stream: Stream| {
+            let spec = self.clone().or_as_in(&stream.cached_info().config);
+            spec.check(stream)
+        };
+        found.map(check).transpose()
+    }
+
+    /// The stream, whatever it is like; nothing where there is none.
+    pub(super) async fn look(&self, jet_stream: &Context) -> Result<Option<Stream>, StreamError> {
+        look(jet_stream, &self.name).await
     }
 
     fn check(&self, stream: Stream) -> Result<Stream, StreamError> {
@@ -319,6 +349,24 @@ impl StreamSpec {
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> StreamError {
         failed(doing, &self.name, source)
+    }
+}
+
+/// The stream of a name; nothing where there is none.
+pub(crate) async fn look(jet_stream: &Context, name: &str) -> Result<Option<Stream>, StreamError> {
+    match jet_stream.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(refusal)
+                if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            GetStreamErrorKind::JetStream(refusal) if is_disabled(refusal.error_code()) => {
+                Err(StreamError::NoJetStream)
+            }
+            _ => Err(failed("look for", name, error)),
+        },
     }
 }
 

@@ -8,6 +8,7 @@ mod message;
 #[cfg(feature = "cli")]
 mod process;
 mod publish;
+mod rebuild;
 mod faults;
 mod restored;
 mod rig;

@@ -34,7 +34,7 @@ async fn examine(options: &NatsOptions, spec: &StreamSpec) -> Vec<Check> {
     };
     let info = client.server_info();
     let found = format!("version {} at {}", visible(&info.version), options.servers());
-    let stream = match spec.find(&jetstream::new(client)).await {
+    let stream = match spec.find_as_made(&jetstream::new(client)).await {
         Ok(Some(stream)) => tail_of(spec, &stream).await,
         Ok(None) => {
             let found = format!("`{}` is not there", spec.name());

@@ -133,6 +133,12 @@ async fn nats_is_looked_at_where_it_is_used() {
     nats.spec.open(&nats.jet_stream).await.expect("made");
     let found = nats_checks(&gesta(nats.url()));
     assert_eq!(found[1], ("ok".into(), format!("`{name}` is as asked for, and empty")));
+    // How long messages are kept is the operator's choice.
+    nats.jet_stream.delete_stream(&name).await.expect("deleted");
+    let chosen = nats.spec.clone().max_age(std::time::Duration::from_hours(30 * 24));
+    chosen.max_bytes(1 << 30).open(&nats.jet_stream).await.expect("made");
+    let found = nats_checks(&gesta(nats.url()));
+    assert_eq!(found[1].0, "ok", "{found:?}");
     let found = nats_checks(&gesta(nats.url()).env("GESTA_NATS_PREFIX", "other"));
     assert!(
         found[1].0 == "fail" && found[1].1.contains("subjects: asked for [\"other.v1.>"),

@@ -87,10 +87,10 @@ async fn stream_of_another_database_is_left_alone() {
     let other = database().await;
     append(&other.store().await, 0..10).await;
     let running = start(relay(&other, &nats).await);
-    running.until(|news| matches!(news, News::Trouble { error } if error.contains("another database's stream"))).await;
+    let error = running.error().await;
+    assert!(matches!(error, RelayError::OtherDatabase { .. }), "{error}");
     check(&committed(&db).await, &all(&nats).await);
     assert!(relay(&other, &nats).await.status().await.expect("a status").lag.is_none());
-    running.stop().await;
 }
 
 #[tokio::test]

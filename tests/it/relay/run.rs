@@ -217,21 +217,6 @@ async fn stream_that_has_dropped_everything_is_not_filled_again() {
 }
 
 #[tokio::test]
-async fn rebuilt_stream_has_everything_once() {
-    let (db, nats) = (database().await, nats().await);
-    let store = db.store().await;
-    append(&store, 0..1_100).await;
-    let relay = relay(&db, &nats).await;
-    let running = start(relay.clone());
-    running.until_caught_up().await;
-    // While a relay is at work, which notices by itself.
-    relay.rebuild().await.expect("made anew");
-    append(&store, 0..10).await;
-    assert_eq!(check_stream(&db, &nats).await, 1_110);
-    running.stop().await;
-}
-
-#[tokio::test]
 async fn bell_over_nats_wakes_a_relay_that_sleeps() {
     let (db, nats) = (database().await, nats().await);
     let store = db.store().await;
