@@ -115,6 +115,18 @@ pub enum PublishCause {
         #[source]
         source: Refusal,
     },
+    /// The broker, or the account, has no room for more.
+    #[error(
+        "the broker has no room for action {id}: raise its limits of JetStream's storage, or have the stream drop its oldest \
+         messages (`nats stream edit --max-bytes`, and the same `--max-bytes` for the relays)"
+    )]
+    Full {
+        /// The action.
+        id: MessageId,
+        /// What it said.
+        #[source]
+        source: Refusal,
+    },
     /// There is no such stream, or it takes other subjects.
     #[error("no stream takes the subject of action {id}; create it, or check its subjects")]
     NoStream {
@@ -386,14 +398,19 @@ impl Publishing {
     }
 }
 
-/// Whether the stream refused a message for its size.
-fn is_too_large(error: &Refusal) -> bool {
+/// The stream refused a message for its size.
+const TOO_LARGE: [ErrorCode; 2] =
+    [ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM, ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM];
+/// The broker or the account has no room.
+const FULL: [ErrorCode; 3] = [
+    ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+    ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+];
+
+fn is_one_of(error: &Refusal, codes: &[ErrorCode]) -> bool {
     let refusal = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
-    refusal.is_some_and(|refusal| {
-        let code = refusal.error_code();
-        code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
-            || code == ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
-    })
+    refusal.is_some_and(|refusal| codes.contains(&refusal.error_code()))
 }
 
 impl PublishCause {
@@ -403,7 +420,10 @@ impl PublishCause {
                 Self::Fenced { expected }
             }
             PublishErrorKind::MaxPayloadExceeded => Self::TooLarge { id, source },
-            PublishErrorKind::Other if is_too_large(&source) => Self::TooLarge { id, source },
+            PublishErrorKind::Other if is_one_of(&source, &TOO_LARGE) => {
+                Self::TooLarge { id, source }
+            }
+            PublishErrorKind::Other if is_one_of(&source, &FULL) => Self::Full { id, source },
             PublishErrorKind::StreamNotFound => Self::NoStream { id },
             PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
                 Self::Unknown { id, source }

@@ -102,6 +102,21 @@ async fn broker_that_is_away_blocks_nobody_and_gets_everything_when_it_is_back()
     check_log(&db).await;
 }
 
+#[tokio::test]
+async fn broker_that_is_full_is_told_with_what_to_do() {
+    let config = "jetstream { store_dir: \"$DIR/store\", max_file_store: 65536 }";
+    let own = OwnNats::start(config).await;
+    let nats = TestNats::on(&own.url(""), "full").await;
+    let db = database().await;
+    append(&db.store().await, 0..500).await;
+    let running = start(relay(&db, &nats).await);
+    let is_told = |error: &str| {
+        error.contains("the broker has no room for action") && error.contains("--max-bytes")
+    };
+    running.until(|news| matches!(news, News::Trouble { error } if is_told(error))).await;
+    running.stop().await;
+}
+
 /// A power failure of the broker: what it had not written is gone, and was acknowledged.
 #[tokio::test]
 async fn broker_that_has_lost_its_last_messages_gets_them_again() {
