@@ -230,7 +230,10 @@ pub fn main_with<T: Into<OsString> + Clone>(
         Err(error) => return refuse(&error).into(),
     };
     anstream::ColorChoice::from(cli.global.color).write_global();
-    let ended = cli.global.session(catalog).and_then(|session| start(cli.command, &session));
+    let ended = cli
+        .check()
+        .and_then(|()| cli.global.session(catalog))
+        .and_then(|session| start(cli.command, &session));
     match ended {
         Ok(code) => code,
         // Whoever read has read enough.
@@ -265,6 +268,18 @@ fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result
     let command = Cli::command()
         .mut_subcommands(|command| command.help_template(TEMPLATE).after_help(exit::HELP));
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+}
+
+impl Cli {
+    /// Whoever names a tenant means its actions and no others.
+    fn check(&self) -> anyhow::Result<()> {
+        if matches!(self.command, Command::Relay(_)) && self.global.tenant.is_some() {
+            let text = "a relay publishes the actions of all tenants; leave --tenant out, and let permissions of the broker \
+                        fence tenants by subject";
+            return Err(exit::Told::usage(text).into());
+        }
+        Ok(())
+    }
 }
 
 impl Global {

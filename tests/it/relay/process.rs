@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::rig::{PATIENCE, all, append, check, check_stream, did, published, start};
-use crate::support::{self, OwnCluster, TestDb, TestNats, database, nats};
+use crate::support::{self, OwnCluster, OwnNats, TestDb, TestNats, database, nats};
 
 /// `gesta relay …` on a test's database and stream.
 fn command(db: &TestDb, nats: &TestNats, args: &[&str]) -> Command {
@@ -163,6 +163,33 @@ async fn what_is_missing_or_wrong_is_said_with_its_code() {
     assert!(away == Some(7) && text.contains("nothing answers"), "{text}");
     let (file, text) = code(&|it| it.args(["--nats-ca", "/nowhere"]));
     assert!(file == Some(1) && text.contains("`/nowhere`"), "{text}");
+    let (tenant, text) = code(&|it| it.args(["--tenant", "acme"]));
+    assert!(tenant == Some(2) && text.contains("the actions of all tenants"), "{text}");
+}
+
+#[tokio::test]
+async fn settings_that_the_broker_would_take_for_others_are_refused_before_anything_is_done() {
+    let (db, nats) = (database().await, nats().await);
+    for (args, told) in [
+        (["rebuild", "--duplicate-window", "0s"], "it cannot do without a window"),
+        (["rebuild", "--max-bytes", "0"], "0 is not in 1.."),
+    ] {
+        let output = command(&db, &nats, &args).output().expect("it ends");
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(output.status.code() == Some(2) && text.contains(told), "{text}");
+    }
+    assert!(nats.jet_stream.get_stream(nats.spec.name()).await.is_err(), "nothing was made");
+}
+
+#[tokio::test]
+async fn status_without_permission_for_the_stream_says_so() {
+    let users =
+        "authorization { users: [{ user: a, password: a, permissions: { publish: [\"x\"] } }] }";
+    let own = OwnNats::start(users).await;
+    let nats = TestNats::on(&own.url("a:a@"), "fenced").await;
+    let output = command(&database().await, &nats, &["status"]).output().expect("it ends");
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.code() == Some(7) && text.contains("or no permission"), "{text}");
 }
 
 /// Transactions that did not wait for the disk are undone by the crash: nothing of them may be in the stream.
