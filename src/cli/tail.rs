@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,10 +16,11 @@ use super::output::{Format, Out};
 use super::say;
 use super::select::outcome;
 use super::session::{Role, Session, now};
+use super::when::When;
 use crate::action::{Action, Outcome};
 use crate::error::chain;
 use crate::format::Item;
-use crate::log::{Chunk, Entry, Log, LogError, Position};
+use crate::log::{Chunk, Entry, Log, LogError, Position, PositionError};
 use crate::relay::{Filter, Tree};
 use crate::resource::{ResourceRef, ResourceType};
 use crate::store::retry_pause;
@@ -30,6 +32,7 @@ Examples:
   gesta tail --after start | jq .verb        all that was ever recorded, and what comes
   gesta tail --position > actions.jsonl      with a position in each line, so that
   gesta tail --position --after g1.AbC…      goes on right after that line
+  gesta tail --after 2h                      what was recorded since then, and perhaps some more before it
   gesta tail --all-tenants --verb delete     needs the rights of gesta_auditor
   gesta tail --nats                          from the stream of `gesta relay run`
 
@@ -44,9 +47,9 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
-    /// Go on after this position, or from the `start` of everything [default: now]
-    #[arg(long, value_name = "POSITION", help_heading = "From where")]
-    after: Option<Position>,
+    /// Go on after this position, from a time on, such as 2h, or from the `start` of everything [default: now]
+    #[arg(long, value_name = "POSITION|TIME", value_parser = after, help_heading = "From where")]
+    after: Option<After>,
     /// Print the position after each action, for --after
     #[arg(long)]
     position: bool,
@@ -65,12 +68,28 @@ pub(crate) struct Args {
     sieve: Sieve,
 }
 
+/// Where it begins.
+#[derive(Clone)]
+enum After {
+    Position(Position),
+    Time(When),
+}
+
+fn after(text: &str) -> Result<After, String> {
+    text.parse().map(After::Position).or_else(|error: PositionError| {
+        let time = text.parse().map(After::Time);
+        time.map_err(|_| {
+            format!("{error}; or give a time such as 2h, yesterday, 2026-11-20T14:03:00Z")
+        })
+    })
+}
+
 /// Which actions are printed of those that are read.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Which actions")]
 struct Sieve {
     /// Only this verb; may be repeated
-    #[arg(long, short, value_name = "VERB")]
+    #[arg(long, short, value_name = "VERB", value_parser = NonEmptyStringValueParser::new())]
     verb: Vec<String>,
     /// Only objects of this type; may be repeated
     #[arg(long = "type", short = 't', value_name = "TYPE")]
@@ -129,7 +148,8 @@ async fn follow(args: Args, session: &Session, out: &mut Out) -> anyhow::Result<
     let log = Log::of(&database.store);
     let log = if args.all_tenants { log } else { log.tenant(session.tenant.clone()) };
     let mut position = match &args.after {
-        Some(position) => position.clone(),
+        Some(After::Position(position)) => position.clone(),
+        Some(After::Time(time)) => log.at(time.at(now())).await?,
         None => log.head().await?,
     };
     let detail = if args.long { Detail::Full } else { Detail::Brief };

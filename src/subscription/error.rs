@@ -1,10 +1,7 @@
 //! Why a subscription does not go on.
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::GetStreamErrorKind;
-
 use crate::log::{LogError, PositionError};
-use crate::relay::MessageError;
+use crate::relay::{MessageError, StreamError};
 
 /// Why a subscription does not go on. Its position stays where it was: nothing is passed over.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +15,9 @@ pub enum SubscriptionError {
         /// Its name.
         stream: String,
     },
+    /// The broker does not say what the stream is like.
+    #[error("the stream cannot be read")]
+    Stream(#[source] StreamError),
     /// The broker did not do something.
     #[error("failed to {doing} `{stream}`")]
     Broker {
@@ -89,7 +89,7 @@ impl SubscriptionError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::NoStream { .. } | Self::Broker { .. } => true,
+            Self::NoStream { .. } | Self::Stream(_) | Self::Broker { .. } => true,
             Self::Log { source, .. } => source.is_passing(),
             _ => false,
         }
@@ -102,19 +102,5 @@ impl SubscriptionError {
     {
         let stream = stream.to_owned();
         move |source| Self::Broker { doing, stream, source: Box::new(source) }
-    }
-
-    pub(super) fn look(
-        stream: &str,
-        error: async_nats::jetstream::context::GetStreamError,
-    ) -> Self {
-        match error.kind() {
-            GetStreamErrorKind::JetStream(refusal)
-                if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-            {
-                Self::NoStream { stream: stream.to_owned() }
-            }
-            _ => Self::broker("look at the stream", stream)(error),
-        }
     }
 }

@@ -15,6 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::error::SubscriptionError;
 use crate::relay::Filter;
+use crate::relay::stream::look;
 
 /// How long the broker keeps a consumer that nobody asks.
 const IDLE_MAX: Duration = Duration::from_mins(1);
@@ -134,5 +135,6 @@ impl Tap {
 
 /// The stream as it is now.
 pub(super) async fn stream(jet_stream: &Context, name: &str) -> Result<Stream, SubscriptionError> {
-    jet_stream.get_stream(name).await.map_err(|error| SubscriptionError::look(name, error))
+    let found = look(jet_stream, name).await.map_err(SubscriptionError::Stream)?;
+    found.ok_or_else(|| SubscriptionError::NoStream { stream: name.to_owned() })
 }

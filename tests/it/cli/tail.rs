@@ -8,7 +8,9 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::program::{Gesta, json_lines};
-use crate::support::{OwnHome, TestDb, append, check_log, database, nats, relay, resource};
+use crate::support::{
+    OwnHome, OwnNats, TestDb, append, check_log, database, nats, relay, resource,
+};
 
 /// A tail, and what it prints.
 struct Tail {
@@ -151,6 +153,8 @@ async fn wrong_arguments_are_refused_by_name() {
     for (args, told) in [
         (&["--after", "g1.AAAA"][..], "`g1.AAAA` is no position"),
         (&["--after", "g9.AAAA"], "is a position of another version"),
+        (&["--after", "soon"], "or give a time such as 2h"),
+        (&["--verb", ""], "a value is required for '--verb"),
         (&["--position", "-o", "csv"], "--position has no column in CSV"),
         (&["--all-tenants", "--tenant", "a"], "cannot be used with"),
     ] {
@@ -161,6 +165,26 @@ async fn wrong_arguments_are_refused_by_name() {
     let bound = Gesta::at(&db.url("gesta_app"));
     let args = ["tail", "--all-tenants"];
     bound.run(&args).expect_code(4, &args);
+}
+
+/// As it is told to whoever has a position of another history.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn it_begins_at_a_time() {
+    let db = database().await;
+    emit(&db, "first").await;
+    let mut tail = Tail::start(&Gesta::on(&db), &["--after", "1h"]);
+    assert_eq!(tail.verb(), "first");
+    tail.end(Signal::SIGTERM);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn stream_that_one_may_not_look_at_is_told() {
+    let users =
+        "authorization { users: [{ user: a, password: a, permissions: { publish: [\"x\"] } }] }";
+    let (own, db) = (OwnNats::start(users).await, database().await);
+    let args = ["tail", "--nats-url", &own.url("a:a@")];
+    let ended = Gesta::on(&db).run(&args).expect_code(7, &args);
+    assert!(ended.stderr.contains("or no permission"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
