@@ -15,13 +15,14 @@
 //! | `subject` | the object, `TYPE:ID`; missing without an object |
 //! | `time` | `occurred_at` |
 //! | `datacontenttype` | `application/json` |
-//! | `tenant` | the tenant |
+//! | `tenant` | the tenant; `source` has it to the last byte |
 //! | `actor` | who, `TYPE:ID` |
 //! | `target` | in, to or for what, `TYPE:ID`; missing without a target |
 //! | `parked` | why `data` is without `changes`, `data`, `context` and `description`; missing where it is whole |
 //!
-//! `data` is the JSON form of the action ([`crate::action::form`]). CloudEvents allows no control characters in attributes;
-//! where an id or verb has some, the attribute shows U+FFFD for each. `data` is always exact, so identity is read there.
+//! `data` is the JSON form of the action ([`crate::action::form`]). CloudEvents allows neither control characters nor
+//! noncharacters in attributes; where an id, verb or tenant has some, the attribute shows U+FFFD for each. `data` is always
+//! exact, so identity is read there.
 
 use std::borrow::Cow;
 
@@ -56,7 +57,7 @@ pub struct Attributes<'a> {
     subject: Option<String>,
     time: String,
     datacontenttype: &'static str,
-    tenant: &'a str,
+    tenant: Cow<'a, str>,
     actor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
@@ -81,7 +82,7 @@ impl<'a> Attributes<'a> {
             subject: action.object.as_ref().map(name),
             time: form::time(action.occurred_at),
             datacontenttype: "application/json",
-            tenant: action.tenant.as_str(),
+            tenant: allowed(action.tenant.as_str()),
             actor: name(&action.actor),
             target: action.target.as_ref().map(name),
             parked: None,
@@ -105,7 +106,7 @@ impl<'a> Attributes<'a> {
             ("subject", self.subject.as_deref()),
             ("time", Some(self.time.as_str())),
             ("datacontenttype", Some(self.datacontenttype)),
-            ("tenant", Some(self.tenant)),
+            ("tenant", Some(&*self.tenant)),
             ("actor", Some(self.actor.as_str())),
             ("target", self.target.as_deref()),
             ("parked", self.parked),

@@ -207,6 +207,22 @@ fn headers_of(message: &async_nats::jetstream::message::StreamMessage) -> Value 
     headers.filter(|(name, _)| !fence(name)).collect()
 }
 
+/// CloudEvents allows no noncharacters in attributes.
+#[test]
+fn tenant_with_a_noncharacter_is_exact_in_the_action_only() {
+    let action = action_from(&json!({ "tenant": "a\u{fffe}b" }));
+    let encoder = Encoder::new(Subjects::default());
+    let message = encoder.encode(&action, "1:2:3").expect("a message");
+    let header = message.headers.get("ce-tenant").map(async_nats::HeaderValue::as_str);
+    assert_eq!(header, Some("a%EF%BF%BDb"));
+    let message = encoder.mode(Mode::Structured).encode(&action, "1:2:3").expect("a message");
+    let event: Value = serde_json::from_slice(&message.payload).expect("JSON");
+    assert_eq!(
+        (&event["tenant"], &event["data"]["tenant"]),
+        (&json!("a\u{fffd}b"), &json!("a\u{fffe}b"))
+    );
+}
+
 #[test]
 fn schema_refuses_what_is_no_message() {
     let action = serde_json::to_value(action_of(1, "70")).expect("JSON");
