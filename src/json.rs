@@ -2,8 +2,10 @@
 //!
 //! A `serde_json::Value` would turn `12345678901234567890.5` into the nearest double. The log must not: numbers travel
 //! as text and become `numeric`. What `jsonb` does change is documented by PostgreSQL ("JSON Types"): white space and
-//! key order go, and of a repeated key the last stays.
+//! key order go. Of a repeated key it would keep the last, and so lose what was given: that is refused.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
@@ -16,6 +18,9 @@ use crate::error::quote;
 
 /// Digits behind the decimal point that PostgreSQL's `numeric`, and so a number of `jsonb`, can have.
 const SCALE_MAX: i64 = 16_383;
+
+/// Keys of an object that are compared one by one; of more, a set is faster.
+const FEW: usize = 16;
 
 /// A JSON value as text. Made from text by [`Json::parse`], or from a `serde_json::Value`.
 #[derive(Clone, Deserialize)]
@@ -34,7 +39,8 @@ impl Json {
     ///
     /// # Errors
     /// What `jsonb` cannot store exactly is refused: text that is not JSON, `\u0000`, lone surrogates, numbers beyond a
-    /// double's range or with more than 16,383 digits behind the point, more than 127 levels of nesting.
+    /// double's range or with more than 16,383 digits behind the point, more than 127 levels of nesting, a key twice in an
+    /// object.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let raw: Box<RawValue> =
             serde_json::from_str(text).map_err(|error| JsonError::from(&error))?;
@@ -85,7 +91,9 @@ impl Json {
     /// As [`Json::parse`].
     pub fn check(&self) -> Result<(), JsonError> {
         let mut reader = serde_json::Deserializer::from_str(self.get());
-        Storable.deserialize(&mut reader).map_err(|error| JsonError::from(&error))?;
+        Storable(&mut Vec::new())
+            .deserialize(&mut reader)
+            .map_err(|error| JsonError::from(&error))?;
         check_numbers(self.get().as_bytes())
     }
 
@@ -238,17 +246,18 @@ impl<'a> FromSql<'a> for Json {
     }
 }
 
-/// Visits a value without keeping it. `serde_json` itself refuses lone surrogates, numbers out of range and deep nesting.
-struct Storable;
+/// Visits a value without keeping it but for the keys of the objects that it is in, which share one list. `serde_json` itself
+/// refuses lone surrogates, numbers out of range and deep nesting.
+struct Storable<'a, 'de>(&'a mut Vec<Cow<'de, str>>);
 
-impl<'de> DeserializeSeed<'de> for Storable {
+impl<'de> DeserializeSeed<'de> for Storable<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Storable {
+impl<'de> Visitor<'de> for Storable<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -270,21 +279,65 @@ impl<'de> Visitor<'de> for Storable {
         Ok(())
     }
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        if text.contains('\0') {
-            return Err(E::custom("contains the character \\u0000, which PostgreSQL cannot store"));
-        }
-        Ok(())
+        check_text(text)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Storable)?.is_some() {}
+        while items.next_element_seed(Storable(&mut *self.0))?.is_some() {}
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while entries.next_key_seed(Storable)?.is_some() {
-            entries.next_value_seed(Storable)?;
+        let keys = self.0;
+        let (start, mut many) = (keys.len(), HashSet::new());
+        while let Some(key) = entries.next_key_seed(StorableKey)? {
+            let own = &keys[start..];
+            if many.is_empty() && own.len() == FEW {
+                many.extend(own.iter().cloned());
+            }
+            let is_repeated =
+                if many.is_empty() { own.contains(&key) } else { !many.insert(key.clone()) };
+            if is_repeated {
+                let problem = format!("contains the key {} twice in an object", quote(&key));
+                return Err(de::Error::custom(problem));
+            }
+            if many.is_empty() {
+                keys.push(key);
+            }
+            entries.next_value_seed(Storable(&mut *keys))?;
         }
+        keys.truncate(start);
         Ok(())
     }
+}
+
+/// Reads a key, of the text itself where nothing in it is escaped.
+struct StorableKey;
+
+impl<'de> DeserializeSeed<'de> for StorableKey {
+    type Value = Cow<'de, str>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StorableKey {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        check_text(text).map(|()| text.into())
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        check_text(text).map(|()| text.to_owned().into())
+    }
+}
+
+fn check_text<E: de::Error>(text: &str) -> Result<(), E> {
+    if text.contains('\0') {
+        return Err(E::custom("contains the character \\u0000, which PostgreSQL cannot store"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -324,6 +377,33 @@ mod tests {
         ] {
             let error = Json::parse(text).expect_err(problem).to_string();
             assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn key_that_is_there_twice_is_refused_at_any_depth() {
+        let many = |last: usize| {
+            let keys = (0..=FEW * 2).map(|n| format!(r#""k{n}":{{"k":1}}"#)).collect::<Vec<_>>();
+            format!(r#"{{{},"k{last}":2}}"#, keys.join(","))
+        };
+        for text in [
+            r#"{"status":[1,2],"status":[3,4]}"#,
+            r#"[{"a":{"b":1,"c":2,"b":3}}]"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"x":{"y":1},"":0,"":0}"#,
+            &many(0),
+            &many(FEW),
+            &many(FEW * 2),
+        ] {
+            let error = Json::parse(text).expect_err(text).to_string();
+            assert!(error.contains("twice in an object") && !error.contains(" line "), "{error}");
+        }
+        for text in [
+            r#"{"a":{"a":{"a":1,"b":1},"b":1},"b":[{"a":1},{"a":1}]}"#,
+            r#"{"a":1,"A":2,"á":3,"a\u0301":4}"#,
+            &many(FEW * 2 + 1),
+        ] {
+            assert!(Json::parse(text).is_ok(), "{text}");
         }
     }
 

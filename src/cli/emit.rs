@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::exit::{Code, Told};
 use super::output::{Format, Out};
-use super::select::outcome;
+use super::select::{outcome, uuid};
 use super::session::{Role, Session, now};
 use super::when::When;
 use crate::action::{ActionId, Audience, NewAction, Outcome};
@@ -95,14 +96,19 @@ struct Why {
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
     /// Where the request came from
-    #[arg(long, value_name = "ADDRESS")]
-    ip: Option<std::net::IpAddr>,
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    ip: Option<IpAddr>,
     /// The run or bulk operation that it belongs to
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = uuid)]
     run: Option<Uuid>,
     /// Who may see it; may be repeated; empty for auditors only [default: public]
     #[arg(long, value_name = "LABEL")]
     audience: Vec<String>,
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{} is not an address such as 10.1.2.3 or 2001:db8::1", quote(text)))
 }
 
 /// `status=draft,published`.
@@ -157,8 +163,11 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let receipt = database.store.append(&tx, action).await?;
     tx.commit().await.context(failed)?;
     let mut out = session.out();
-    tell(&mut out, None, receipt)?;
-    out.flush()?;
+    // Whoever repeats the command because of its error would store the action a second time.
+    tell(&mut out, None, receipt).and_then(|()| out.flush()).map_err(|error| {
+        let done = format!("the action {} is stored, but that cannot be printed", receipt.id());
+        anyhow::Error::new(error).context(done)
+    })?;
     Ok(Code::Ok)
 }
 

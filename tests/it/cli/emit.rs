@@ -127,3 +127,41 @@ async fn each_line_of_standard_input_is_answered() {
     assert!(ended.stderr.contains("nothing was overwritten"), "{}", ended.stderr);
     assert_eq!(gesta.lines(&["log"]).len(), 2);
 }
+
+#[tokio::test]
+async fn key_that_is_there_twice_is_refused_with_its_field() {
+    let db = database().await;
+    let gesta = Gesta::on(&db);
+    let line = |rest: &str| {
+        format!(r#"{{"id":"{ID}","actor":{{"type":"u","id":"1"}},"verb":"x",{rest}}}"#) + "\n"
+    };
+    let changes = line(r#""changes":{"status":[1,2],"status":[3,4]}"#);
+    let data = line(r#""data":{"a":[{"b":1,"b":2}]}"#);
+    for command in [["emit", "-"], ["import", "-"]] {
+        let ended = gesta.run_on(&command, &[changes.as_str(), &data].concat());
+        let told = ended.expect_code(5, &command).stderr;
+        for (field, key) in [("changes", "status"), ("data", "b")] {
+            let wanted = format!("`{field}` contains the key `{key}` twice in an object");
+            assert!(told.contains(&wanted), "{wanted}: {told}");
+        }
+    }
+    let args = ["emit", "x", "--actor", "u:1", "--data", r#"{"b":1,"b":2}"#];
+    let told = gesta.run(&args).expect_code(2, &args).stderr;
+    assert!(told.contains("the key `b` twice"), "{told}");
+    assert!(gesta.lines(&["log"]).is_empty());
+}
+
+#[tokio::test]
+async fn stored_action_whose_receipt_cannot_be_printed_is_told() {
+    let db = database().await;
+    let gesta = Gesta::on(&db);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = gesta.command(&["emit", "x", "--actor", "user:t"]);
+    let output = command.stdout(full).output().expect("it ends");
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    let id = gesta.lines(&["log"])[0]["id"].as_str().expect("an id").to_owned();
+    assert!(
+        !output.status.success() && told.contains(&format!("the action {id} is stored")),
+        "{told}"
+    );
+}
