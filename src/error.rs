@@ -108,12 +108,51 @@ fn push_visible(text: &mut String, c: char) {
     }
 }
 
-/// Whether a character moves the cursor, changes direction, breaks the line or cannot be seen.
+/// An id or a name, for people who must be able to tell two of them apart: as [`visible`] shows it, and also blanks at its
+/// ends, blanks that are none of ASCII, and the selectors that make a sign an emoji. In free text these do no harm, and
+/// are common.
+#[must_use]
+#[cfg(feature = "cli")]
+pub(crate) fn identity(text: &str) -> std::borrow::Cow<'_, str> {
+    let is_odd = |c: char| is_disguising(c) || is_selector(c) || c.is_whitespace() && c != ' ';
+    if !text.chars().any(is_odd) && text.trim().len() == text.len() {
+        return text.into();
+    }
+    let (start, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
+    let mut shown = String::with_capacity(text.len() + 16);
+    for (at, c) in text.char_indices() {
+        if is_selector(c)
+            || c.is_whitespace() && !c.is_control() && (c != ' ' || at < start || at >= end)
+        {
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            push_visible(&mut shown, c);
+        }
+    }
+    shown.into()
+}
+
+/// Whether a character says only how the one before is drawn: as a sign of text or as an emoji.
+#[cfg(feature = "cli")]
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// Whether a character moves the cursor, changes direction, breaks the line, or cannot be seen for sure.
+///
+/// The ranges are those of Unicode's property `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt` of Unicode 17) but for the
+/// selectors of text and emoji; the separators and annotations that act on a line; the blank of Braille; and what has no
+/// sign of its own: private use and noncharacters.
 pub(crate) fn is_disguising(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+            | '\u{f0000}'..='\u{10ffff}')
+        // The last two of each plane.
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -138,7 +177,43 @@ mod tests {
     #[test]
     fn hostile_text_is_made_visible() {
         assert_eq!(visible("a\u{1b}[31mb\u{202e}c\nd"), "a\\u{1b}[31mb\\u{202e}c\\nd");
-        assert_eq!(visible("añ 日本 👍"), "añ 日本 👍");
+        assert_eq!(visible("añ 日本 👍 12\u{a0}€ ❤\u{fe0f}"), "añ 日本 👍 12\u{a0}€ ❤\u{fe0f}");
         assert_eq!(quote(&"x".repeat(3000)).len(), 60 + "`…` (3000 bytes)".len());
+    }
+
+    #[test]
+    fn character_that_cannot_be_seen_makes_no_lookalike() {
+        let hidden = [
+            0xad, 0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180e, 0x200b, 0x200d, 0x202e,
+            0x2060, 0x2800, 0x3164, 0xe000, 0xf8ff, 0xfdd0, 0xfdef, 0xfe00, 0xfe0d, 0xfeff, 0xffa0,
+            0xfff0, 0xfffb, 0xfffe, 0xffff, 0x1_bca0, 0x1_d173, 0x1_d17a, 0x1_fffe, 0xe_0001,
+            0xe_0100, 0xe_01ef, 0xf_0000, 0x10_ffff,
+        ];
+        for code in hidden {
+            let text = format!("ann{}", char::from_u32(code).expect("a character"));
+            assert_eq!(visible(&text), format!("ann\\u{{{code:x}}}"));
+        }
+        for c in ['\u{a0}', '\u{2003}', '\u{202f}', '\u{3000}', '\u{fe0f}', '\u{fffd}', '\u{1f468}']
+        {
+            assert_eq!(visible(&c.to_string()), c.to_string());
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn identities_that_are_not_the_same_do_not_look_it() {
+        for (given, shown) in [
+            ("ann lee", "ann lee"),
+            (" ann", "\\u{20}ann"),
+            ("ann  ", "ann\\u{20}\\u{20}"),
+            ("ann\u{a0}lee", "ann\\u{a0}lee"),
+            ("ann\u{3000}", "ann\\u{3000}"),
+            ("❤\u{fe0f}", "❤\\u{fe0f}"),
+            ("a\u{3164}\tb\n", "a\\u{3164}\\tb\\n"),
+            (" ", "\\u{20}"),
+            ("", ""),
+        ] {
+            assert_eq!(identity(given), shown, "{given:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::nats;
 use super::session::{Database, Session};
 use crate::context::Context;
 use crate::definition::{Asker, Offer, Rights};
-use crate::error::quote;
+use crate::error::{identity, quote};
 use crate::resource::{ResourceRef, ResourceType, Tenant};
 use crate::role::Roles;
 use crate::run::Runs;
@@ -106,11 +106,12 @@ pub(super) fn reference(party: &Value) -> String {
     format!("{}:{}", text("type"), text("id"))
 }
 
-/// The same with its name, where it has one: `Storm ahead (article:77)`.
+/// The same with its name, where it has one: `Storm ahead (article:77)`. Nothing is hidden in it.
 pub(super) fn called(party: &Value) -> String {
-    let id = reference(party);
+    let text = |name: &str| identity(party[name].as_str().unwrap_or_default());
+    let id = format!("{}:{}", text("type"), text("id"));
     match party["name"].as_str().filter(|name| !name.is_empty()) {
-        Some(name) => format!("{name} ({id})"),
+        Some(name) => format!("{} ({id})", identity(name)),
         None => id,
     }
 }

@@ -10,11 +10,12 @@ use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut};
 use super::output::{Format, Out};
 use super::when;
 use crate::action::{Action, Outcome};
+use crate::error::identity;
 use crate::format::Item;
 use crate::format::csv::Column;
 use crate::json::Json;
 use crate::registry::ago;
-use crate::resource::Named;
+use crate::resource::{Named, ResourceRef};
 use crate::stream::Reason;
 
 /// Width of a time to the second.
@@ -104,20 +105,25 @@ fn widths(total: usize, entries: &[Item<'_>]) -> [usize; 3] {
 
 /// The name, cut to a line of this width, above the id, which is never cut: it is what a command takes.
 fn who(actor: &Named, width: usize) -> Vec<Line> {
-    let id = actor.resource.to_string();
+    let id = shown_id(&actor.resource);
     match actor.name.as_deref().filter(|name| !name.is_empty()) {
-        Some(name) => vec![Line::plain(&cut(name, width)), Line::of(FAINT, &id)],
+        Some(name) => vec![Line::plain(&cut(&identity(name), width)), Line::of(FAINT, &id)],
         None => vec![Line::plain(&id)],
     }
 }
 
+/// `type:id`, in which nothing is hidden.
+pub(super) fn shown_id(resource: &ResourceRef) -> String {
+    format!("{}:{}", identity(resource.kind.as_str()), identity(resource.id.as_str()))
+}
+
 /// A resource with its name: `"Crash on save" (issue:70)`.
 pub(super) fn party(line: Line, named: &Named) -> Line {
-    let id = named.resource.to_string();
+    let id = shown_id(&named.resource);
     match named.name.as_deref().filter(|name| !name.is_empty()) {
         // A quotation mark in the name cannot end it: what stands in brackets is always the real id.
         Some(name) => line
-            .and(PLAIN, &format!("\"{}\" ", name.replace('"', "\\\"")))
+            .and(PLAIN, &format!("\"{}\" ", identity(name).replace('"', "\\\"")))
             .and(FAINT, &format!("({id})")),
         None => line.and(PLAIN, &id),
     }
@@ -194,5 +200,5 @@ fn because(reason: &Reason) -> Line {
     let flag = reason.flag.as_deref().filter(|flag| !flag.is_empty());
     let flag = flag.map(|flag| format!(" ({flag})")).unwrap_or_default();
     let role = reason.role.as_str();
-    Line::of(FAINT, &format!("via {} as {role}{flag}", reason.followed))
+    Line::of(FAINT, &format!("via {} as {role}{flag}", shown_id(&reason.followed)))
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::entry::{self, party};
+use super::entry::{self, party, shown_id};
 use super::exit::Code;
 use super::layout::{BAD, FAINT, Line, PLAIN, STRONG, cut, squeeze};
 use super::output::{Format, Out};
@@ -15,7 +15,7 @@ use super::when::{When, short};
 use super::{say, stats};
 use crate::action::ActionId;
 use crate::action::form::time;
-use crate::error::quote;
+use crate::error::{identity, quote};
 use crate::json::Json;
 use crate::resource::{Named, ResourceRef};
 use crate::stream::history::{By, Difference, Life, Step, Value};
@@ -234,9 +234,9 @@ fn changed(by: Option<&By>) -> Vec<Line> {
 }
 
 fn who(actor: &Named) -> String {
-    let id = actor.resource.to_string();
+    let id = shown_id(&actor.resource);
     match actor.name.as_deref().filter(|name| !name.is_empty()) {
-        Some(name) => format!("{} ({id})", cut(name, FIELD)),
+        Some(name) => format!("{} ({id})", cut(&identity(name), FIELD)),
         None => id,
     }
 }

@@ -50,13 +50,18 @@ pub(super) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
         (left, has_more, after) = (left - page.items.len(), page.next.is_some(), page.next);
         let items: Vec<_> = page.items.iter().map(ItemForm::from).collect();
         // One header for all pages.
-        if is_first || out.format() == Format::Jsonl {
-            out.list(&HEADER, &items, cells)?;
-        } else if out.format() == Format::Csv {
-            items.iter().try_for_each(|item| out.csv(cells(item)))?;
-        } else {
-            let rows: Vec<_> = items.iter().map(cells).collect();
-            out.columns(&[""; HEADER.len()], &rows)?;
+        match out.format() {
+            Format::Csv => {
+                if is_first {
+                    out.csv(COLUMNS)?;
+                }
+                items.iter().try_for_each(|item| out.csv(record(item)))?;
+            }
+            Format::Table if !is_first => {
+                let rows: Vec<_> = items.iter().map(cells).collect();
+                out.columns(&[""; HEADER.len()], &rows)?;
+            }
+            _ => out.list(&HEADER, &items, cells)?,
         }
         is_first = false;
     }
@@ -76,4 +81,16 @@ fn cells(item: &ItemForm) -> Vec<String> {
         item.outcome.to_owned(),
         item.note.clone().unwrap_or_default(),
     ]
+}
+
+/// Columns of CSV, for programs: what the JSON lines have.
+const COLUMNS: [&str; 7] =
+    ["place", "object_type", "object_id", "object_name", "outcome", "note", "settled_at"];
+
+fn record(item: &ItemForm) -> [String; COLUMNS.len()] {
+    let of = |name: &str| item.object[name].as_str().unwrap_or_default().to_owned();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let place = item.place.to_string();
+    let outcome = item.outcome.to_owned();
+    [place, of("type"), of("id"), of("name"), outcome, text(&item.note), text(&item.settled_at)]
 }

@@ -172,6 +172,16 @@ async fn runs_are_listed_shown_cancelled_and_retried() {
     assert_eq!((failed.len(), &failed[0]["note"]), (1, &json!("it is broken")));
     assert_eq!(gesta.lines(&["run", "items", id, "-n", "all"]).len(), 2);
     assert_eq!(gesta.lines(&["run", "items", id, "-n", "1", "--after", "0"])[0]["place"], 1);
+    let csv = gesta.ok(&["run", "items", id, "-o", "csv"]);
+    let mut csv = csv::Reader::from_reader(csv.as_bytes());
+    let header = csv.headers().expect("a header").iter().collect::<Vec<_>>().join(",");
+    assert_eq!(header, "place,object_type,object_id,object_name,outcome,note,settled_at");
+    let record = csv.records().next().expect("a row").expect("a record");
+    let form = &gesta.lines(&["run", "items", id])[0];
+    assert_eq!([&record[0], &record[1]], ["0", "article"]);
+    for (at, name) in [(2, "id"), (3, "name")] {
+        assert_eq!(form["object"][name].as_str().unwrap_or_default(), &record[at], "{name}");
+    }
 
     let cancelled = gesta.lines(&["run", "cancel", queued]);
     assert_eq!(cancelled[0]["state"], "cancelled");
