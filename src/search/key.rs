@@ -177,6 +177,12 @@ impl Key {
         Err(unknown(word, &lower))
     }
 
+    /// Whether a word is a key.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_known(word: &str) -> bool {
+        Self::parse(word).is_ok()
+    }
+
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Whole(_) => Kind::Resource,
@@ -223,6 +229,12 @@ fn unknown(word: &str, lower: &str) -> Unknown {
         ),
         suggestion: meant.map(str::to_owned),
     }
+}
+
+/// All keys, for people: `actor`, … with commas between.
+pub(crate) fn known() -> String {
+    let names = NAMES.iter().map(|(name, _)| *name);
+    names.chain(["data.PATH", "context.PATH"]).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Key {

@@ -32,7 +32,7 @@
 //! | `recorded` (`created`) | when it was stored | times; ordered |
 //! | `changed` | a field of the changes | exactly |
 //! | `from`, `to` | an old, a new value of a changed field: of the fields of the `changed:` beside it, else of any | JSON values |
-//! | `has` | whether there is | `changes`, `data`, `context`, `object`, `target`, `run`, `description` |
+//! | `has` | whether there is | `changes`, `data`, `context`, `object`, `target`, `run`, `description`, `*` for any |
 //! | `run`, `id` | run, id of the action | UUIDs |
 //! | `source` | the way in | `save`, `bulk`, `emit`, `run`, `api`, `import`, `trigger` |
 //! | `outcome` | how it ended | `ok` (`success`), `failed` (`failure`), `denied` |
@@ -50,7 +50,7 @@
 //! letters; `>1000` compares with numbers only, to the last digit, and `>b` with strings only, by their bytes.
 //!
 //! Times are those of [`when::When`], in UTC. A day or month stands for all of it: `occurred:2026-11` is within,
-//! `>2026-11` after, `>=2026-11` since it began, and a range takes in both its ends.
+//! `>2026-11` after, `>=2026-11` since it began, and a range takes in both its ends; `2026-11..` and `..2026-11` have one.
 //!
 //! # Limits
 //!
@@ -76,6 +76,7 @@ pub use count::{
     BARS_MAX, COUNT_MAX, Counted, FACET_ROWS_MAX, FACET_TOP_MAX, Facets, Histogram, Split, SplitBar,
 };
 pub use error::{Code, ParseError, Problem, Span};
+pub(crate) use key::known;
 pub use key::{Key, Who};
 pub use page::{SearchQuery, TIMEOUT};
 pub use parse::{DEPTH_MAX, LIST_LEN_MAX, TERMS_MAX, TEXT_LEN_MAX};

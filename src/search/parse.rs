@@ -4,7 +4,7 @@
 
 use super::error::{Code, PROBLEMS_MAX, ParseError, Problem, Span};
 use super::key::{Key, Kind};
-use super::query::{Node, Term, Text, Value};
+use super::query::{Node, Op, Term, Text, Value};
 use super::value::{self, Wrong};
 
 /// Bytes of a text: what still fits into a URL.
@@ -41,6 +41,12 @@ struct Raw {
     end: usize,
     is_quoted: bool,
     has_star: bool,
+}
+
+impl Raw {
+    fn is_missing(&self) -> bool {
+        self.text.is_empty() && !self.is_quoted
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -237,10 +243,18 @@ impl<'a> Parser<'a> {
             && (only.text == "*" && !only.is_quoted || only.text.is_empty() && only.is_quoted)
         {
             let is_absent = only.is_quoted;
-            let node = Node::Term(Term { key, value: Value::Present, span: self.span(start) });
+            let value = value::present(&key);
+            let node = Node::Term(Term { key, value, span: self.span(start) });
             return Some(if is_absent { negated(node) } else { node });
         }
         let value = match (op, upper) {
+            // A range that is open at one end: `a..` and `..b`.
+            (_, Some(upper)) if upper.is_missing() && !list[0].is_missing() => {
+                Value::Compare(Op::GreaterOrEqual, self.scalar(&key, list.pop()?)?)
+            }
+            (_, Some(upper)) if list[0].is_missing() && !upper.is_missing() => {
+                Value::Compare(Op::LessOrEqual, self.scalar(&key, upper)?)
+            }
             (_, Some(upper)) => {
                 let from = self.scalar(&key, list.pop()?)?;
                 Value::Range(from, self.scalar(&key, upper)?)
@@ -261,7 +275,7 @@ impl<'a> Parser<'a> {
 
     fn scalar(&mut self, key: &Key, raw: Raw) -> Option<super::query::Scalar> {
         let (start, end) = (raw.start, raw.end);
-        if raw.text.is_empty() && !raw.is_quoted {
+        if raw.is_missing() {
             let detail = format!(
                 "a value is missing; without a space, `{key}:\"\"` means that there is none, `{key}:*` that there is any"
             );

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use super::error::Code;
+use super::error::{Code, Span};
 use super::key::{Key, Kind};
 use super::number::Number;
-use super::query::{Op, Part, Scalar, Value};
+use super::query::{Op, Part, Scalar, Term, Value};
 use crate::action::{Outcome, Source};
 use crate::error::quote;
 use crate::resource::{ResourceRef, ResourceType};
@@ -121,7 +121,39 @@ pub(super) fn check(key: &Key, value: Value) -> Result<Value, Wrong> {
         Value::Range(from, to) if is_number(from) != is_number(to) && key.kind() == Kind::Json => {
             Err(mixed(from, to))
         }
+        Value::Range(from, to) if is_reversed(from, to) => Err(Wrong {
+            code: Code::BadValue,
+            detail: "nothing is in a range that ends before it begins; the earlier or smaller value stands first"
+                .to_owned(),
+            suggestion: Some(range(key, to, from)),
+        }),
         _ => Ok(value),
+    }
+}
+
+fn range(key: &Key, from: &Scalar, to: &Scalar) -> String {
+    let value = Value::Range(from.clone(), to.clone());
+    Term { key: key.clone(), value, span: Span::default() }.to_string()
+}
+
+/// What any value is.
+pub(super) fn present(key: &Key) -> Value {
+    match key {
+        // An action has many things without having a part.
+        Key::Has => Value::Is(Part::ALL.map(Scalar::Part).to_vec()),
+        _ => Value::Present,
+    }
+}
+
+/// Whether nothing can be between both.
+fn is_reversed(from: &Scalar, to: &Scalar) -> bool {
+    match (from, to) {
+        (Scalar::Time(from), Scalar::Time(to)) => from.is_always_after(*to),
+        (Scalar::Text(from), Scalar::Text(to)) => match (Number::parse(from), Number::parse(to)) {
+            (Some(from), Some(to)) => from > to,
+            _ => from > to,
+        },
+        _ => false,
     }
 }
 

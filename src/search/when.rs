@@ -81,6 +81,16 @@ impl When {
         self.unit() == Unit::Microsecond
     }
 
+    /// Whether it begins after the end of another one, whenever that is asked: a search must not be one at noon and none in
+    /// the evening, so a relative time is not compared with an absolute one.
+    pub(super) fn is_always_after(self, other: Self) -> bool {
+        let day = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        // Of two relative times, the time of the day decides at most, and at its ends if at all.
+        let moments = [day, day + TimeDelta::days(1) - TimeDelta::microseconds(1)];
+        self.is_relative() == other.is_relative()
+            && moments.into_iter().all(|now| self.at(now) >= other.span(now).1)
+    }
+
     fn unit(self) -> Unit {
         match self {
             Self::Ago(_) => Unit::Microsecond,
@@ -237,6 +247,35 @@ mod tests {
             if !end.is_empty() {
                 assert_eq!(second(when.span(now).1), end, "{given}");
             }
+        }
+    }
+
+    #[test]
+    fn later_is_what_is_later_at_any_time_of_the_day() {
+        let is_after = |a: &str, b: &str| {
+            let when = |text: &str| text.parse::<When>().expect(text);
+            when(a).is_always_after(when(b))
+        };
+        for (later, earlier) in [
+            ("2026-11-18", "2026-11-17"),
+            ("2026-11-18T10:00Z", "2026-11-18T09:59Z"),
+            ("1h", "2h"),
+            ("today", "yesterday"),
+            ("today", "24h"),
+            ("now", "yesterday"),
+        ] {
+            assert!(is_after(later, earlier) && !is_after(earlier, later), "{later} {earlier}");
+        }
+        for (one, other) in [
+            ("2026-11-18", "2026-11"),
+            ("2026-11-18T10:00:30Z", "2026-11-18T10:00Z"),
+            ("1h", "1h"),
+            ("today", "23h"),
+            ("now", "today"),
+            ("1h", "yesterday"),
+            ("2026-11-18", "2h"),
+        ] {
+            assert!(!is_after(one, other) && !is_after(other, one), "{one} {other}");
         }
     }
 

@@ -41,6 +41,9 @@ fn texts_are_normalised() {
         ("changed:* target:\"\" verb:!=close", "changed:* -target:* -verb:close"),
         ("occurred:>2h", "occurred:>now-2h"),
         ("created:2026-01-01..2026-01-31", "recorded:2026-01-01..2026-01-31"),
+        ("occurred:2026-11-17.. -recorded:..today", "occurred:>=2026-11-17 -recorded:<=today"),
+        ("to:5.. data.n:..x", "to:>=5 data.n:<=x"),
+        ("has:*", "has:changes,data,context,object,target,run,description"),
         ("occurred:today,yesterday", "occurred:today,yesterday"),
         ("occurred:>=2026-11-20T14:03:00+02:00", "occurred:>=2026-11-20T12:03:00Z"),
         (
@@ -98,6 +101,24 @@ fn mistakes_are_told_with_their_place_and_what_was_meant() {
         ("NOT", vec![(Code::MissingTerm, "", None)]),
         ("AND a", vec![(Code::MissingTerm, "", None)]),
         ("a\0b", vec![(Code::BadCharacter, "\0", None)]),
+        (
+            "occurred:2026-11-18..2026-11-17",
+            vec![(
+                Code::BadValue,
+                "occurred:2026-11-18..2026-11-17",
+                meant("occurred:2026-11-17..2026-11-18"),
+            )],
+        ),
+        (
+            "created:1h..2h",
+            vec![(Code::BadValue, "created:1h..2h", meant("recorded:now-2h..now-1h"))],
+        ),
+        ("to:10..9", vec![(Code::BadValue, "to:10..9", meant("to:9..10"))]),
+        (
+            "data.n:\"b c\"..a",
+            vec![(Code::BadValue, "data.n:\"b c\"..a", meant("data.n:a..\"b c\""))],
+        ),
+        ("to:..", vec![(Code::MissingValue, "", None)]),
         ("data.n:1..x", vec![(Code::BadValue, "data.n:1..x", None)]),
         ("data.n:1e9999", vec![(Code::BadValue, "1e9999", None)]),
     ] {
@@ -146,7 +167,7 @@ fn pieces() -> impl Strategy<Value = String> {
         8 => proptest::sample::select(vec![
             "a", "crash", "actor:user:1", "-actor.type:bot", "verb:invoice.*", "occurred:>now-2h", "created:2026-01..2026-02",
             "changed:status", "from:draft", "has:data", "ip:10.0.0.0/8", "data.a.b:>1e3", "context.x:*", "target:\"\"",
-            "ua:\"Mozilla/5.0 (X11)\"", "\"a \\\" b\"", "id:0192f0c1-7b2a-7c3d-8e4f-5a6b7c8d9e0f", "outcome:!=ok", "to:a,b", "verb:a,\"\"", "object:\"\",b",
+            "ua:\"Mozilla/5.0 (X11)\"", "\"a \\\" b\"", "id:0192f0c1-7b2a-7c3d-8e4f-5a6b7c8d9e0f", "outcome:!=ok", "to:a,b", "to:5..", "occurred:..today", "has:*", "verb:a,\"\"", "object:\"\",b",
         ]).prop_map(str::to_owned),
         3 => proptest::sample::select(vec!["(", ")", "OR", "AND", "NOT", "-", "\"", ",", ":", "*", ".."]).prop_map(str::to_owned),
         1 => "\\PC{0,6}",

@@ -85,7 +85,12 @@ pub(crate) fn boolean() -> ObjectBuilder {
 
 /// A search.
 pub(crate) fn search_text() -> ObjectBuilder {
-    text(TEXT_LEN_MAX).format(Some(custom("gesta-query"))).examples(["verb:close actor:user:42"])
+    let about = format!(
+        "Terms that all hold: a text, or KEY:VALUE, with AND, OR, NOT or -, and parentheses. Keys: {}.",
+        crate::search::known()
+    );
+    let text = text(TEXT_LEN_MAX).format(Some(custom("gesta-query"))).description(Some(about));
+    text.examples(["verb:close actor:user:42"])
 }
 
 /// The cursor of a page that was given out; empty for the first page.

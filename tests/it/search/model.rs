@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use gesta::action::form::{Given, time};
-use gesta::{Action, NewAction, Registry, Store, Tenant};
+use gesta::{Action, NewAction, Query, Registry, Store, Tenant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -200,7 +200,7 @@ fn json_values(of: &mut Chooser<'_>) -> String {
     ];
     match of.number(8) {
         0 | 1 => format!("{}{}", of.one(&[">", ">=", "<", "<="]), of.one(&VALUES)),
-        2 => of.one(&["-3..10", "1..1000.5", "a..e", "D..z"]).to_owned(),
+        2 => of.one(&["-3..10", "1..1000.5", "a..e", "D..z", "10..", "..b"]).to_owned(),
         _ => values(of, &VALUES),
     }
 }
@@ -221,8 +221,15 @@ fn times(of: &mut Chooser<'_>, own: &str) -> String {
         0 => of
             .one(&["today", "yesterday", "2026-01", "2026-01-02", "2026-01-02,2026-01-04"])
             .to_owned(),
-        1 => format!("{}..{}", of.one(&moments), of.one(&moments)),
-        2 => of.one(&["*", "\"\"", "!=today"]).to_owned(),
+        1 => {
+            let (from, to) = (of.one(&moments), of.one(&moments));
+            let range = format!("{from}..{to}");
+            // What ends before it begins is refused.
+            let is_taken = Query::parse(&format!("occurred:{range}")).is_ok();
+            if is_taken { range } else { format!("{to}..{from}") }
+        }
+        2 => of.one(&["2026-01-02..", "..2026-01-02", "now-24h..", "..yesterday"]).to_owned(),
+        3 => of.one(&["*", "\"\"", "!=today"]).to_owned(),
         _ => format!("{}{}", of.one(&[">", ">=", "<", "<="]), of.one(&moments)),
     }
 }
