@@ -3,7 +3,7 @@
 use super::exit::Code;
 use super::log::{Of, list_of};
 use super::session::Session;
-use crate::stream::StreamQuery;
+use crate::search::Who;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -11,5 +11,5 @@ Examples:
   gesta actor user:ann --outcome denied    what ann was refused";
 
 pub(crate) async fn run(args: Of, session: &Session) -> anyhow::Result<Code> {
-    list_of(StreamQuery::actor(&args.resource), &args, session).await
+    list_of(Who::Actor, &args, session).await
 }

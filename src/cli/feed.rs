@@ -45,5 +45,6 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let feed = until.map_or(feed.clone(), |until| feed.until(until));
     let reader = sight(&database.reader, &args.label);
     let page = async |cursor, limit| feed.clone().from(cursor).limit(limit).page(&reader).await;
-    Listing { span: &args.span, window: &args.window, now }.print(&mut session.out(), page).await
+    let listing = Listing { span: &args.span, window: &args.window, now, word: None };
+    listing.print(&mut session.out(), page).await
 }

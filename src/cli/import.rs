@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::exit::Code;
+use super::exit::{Code, Told};
 use super::output::{Format, Out};
 use super::say;
 use super::session::{Role, Session};
@@ -112,6 +112,10 @@ impl Source {
                 say::note("reading from the terminal; Ctrl-D ends it");
             }
             return Ok(Self::Lines { input: Box::new(io::stdin()), bytes: None });
+        }
+        if args.file.is_dir() {
+            let text = "is a folder; give a file of JSON lines, or --format git for the history of a repository";
+            return Err(Told::usage(format!("{} {text}", shown(&args.file))).into());
         }
         let file = File::open(&args.file);
         let file = file.with_context(|| format!("failed to open {}", shown(&args.file)))?;

@@ -3,12 +3,12 @@
 use uuid::Uuid;
 
 use super::exit::Code;
-use super::query::understood;
-use super::select::{Listing, Narrow, Span, Window};
+use super::negation::QUERY;
+use super::query::{small_operator, understood};
+use super::select::{Listing, Narrow, Span, Window, uuid};
 use super::session::{Role, Session, now};
 use crate::resource::ResourceRef;
-use crate::search::{Query, SearchQuery};
-use crate::stream::StreamQuery;
+use crate::search::{Query, SearchQuery, Who};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -21,13 +21,13 @@ Examples:
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only what this search finds, such as 'actor:user:42 verb:invoice occurred:>2h'
-    #[arg(value_name = "QUERY")]
+    #[arg(value_name = QUERY)]
     query: Vec<String>,
     /// Only what this resource has to do with, in any role
     #[arg(long, value_name = "TYPE:ID", conflicts_with = "run", help_heading = "Which actions")]
     about: Option<ResourceRef>,
     /// Only what this run or bulk operation did
-    #[arg(long, value_name = "ID", help_heading = "Which actions")]
+    #[arg(long, value_name = "ID", value_parser = uuid, help_heading = "Which actions")]
     run: Option<Uuid>,
     #[command(flatten)]
     narrow: Narrow,
@@ -43,8 +43,9 @@ pub(crate) struct Of {
     /// Which resource, such as issue:70
     #[arg(value_name = "TYPE:ID")]
     pub(super) resource: ResourceRef,
-    /// Only actions with this text in verb, description, ids or names
-    text: Vec<String>,
+    /// Only what this search finds besides, such as 'verb:close changed:status'
+    #[arg(value_name = QUERY)]
+    query: Vec<String>,
     #[command(flatten)]
     pub(super) narrow: Narrow,
     #[command(flatten)]
@@ -58,30 +59,31 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     let query =
         about.iter().fold(understood(&query)?, |query, about| query.and(Query::about(about)));
     let query = run.into_iter().fold(query, |query, run| query.and(Query::run(run)));
+    list(query, &narrow, &window, &span, session).await
+}
+
+/// Prints what was done by, to or in one resource.
+pub(super) async fn list_of(who: Who, args: &Of, session: &Session) -> anyhow::Result<Code> {
+    let query = Query::of(who, &args.resource).and(understood(&args.query)?);
+    list(query, &args.narrow, &args.window, &args.span, session).await
+}
+
+async fn list(
+    query: Query,
+    narrow: &Narrow,
+    window: &Window,
+    span: &Span,
+    session: &Session,
+) -> anyhow::Result<Code> {
     let now = now();
     let (since, until) = window.fixed(now)?;
     let database = session.open(Role::App).await?;
+    let word = small_operator(query.root()).map(str::to_owned);
     let search = SearchQuery::new(query).filter(narrow.filter(&[]));
     let search = since.into_iter().fold(search, SearchQuery::since);
     let search = until.into_iter().fold(search, SearchQuery::until);
     let reader = narrow.reader(&database);
     let page = async |cursor, limit| search.clone().from(cursor).limit(limit).page(&reader).await;
-    Listing { span: &span, window: &window, now }.print(&mut session.out(), page).await
-}
-
-/// Prints the stream of one resource.
-pub(super) async fn list_of(
-    stream: StreamQuery,
-    args: &Of,
-    session: &Session,
-) -> anyhow::Result<Code> {
-    let now = now();
-    let (since, until) = args.window.fixed(now)?;
-    let database = session.open(Role::App).await?;
-    let stream = stream.filter(args.narrow.filter(&args.text));
-    let stream = since.into_iter().fold(stream, StreamQuery::since);
-    let stream = until.into_iter().fold(stream, StreamQuery::until);
-    let reader = args.narrow.reader(&database);
-    let page = async |cursor, limit| stream.clone().from(cursor).limit(limit).page(&reader).await;
-    Listing { span: &args.span, window: &args.window, now }.print(&mut session.out(), page).await
+    let listing = Listing { span, window, now, word: word.as_deref() };
+    listing.print(&mut session.out(), page).await
 }

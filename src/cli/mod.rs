@@ -22,6 +22,7 @@ mod import;
 mod key;
 mod migrate;
 mod nats;
+mod negation;
 mod progress;
 mod psql;
 mod query;
@@ -92,7 +93,7 @@ fn help() -> String {
     format!("{}\n\n{}", config::help(), exit::HELP)
 }
 
-fn log_help() -> String {
+fn search_help() -> String {
     format!("{}\n\n{}", query::LANGUAGE, exit::HELP)
 }
 
@@ -122,22 +123,22 @@ enum Command {
     #[command(before_help = demo::EXAMPLES)]
     Demo(demo::Args),
     /// List what happened, newest first
-    #[command(before_help = log::EXAMPLES, after_long_help = log_help())]
+    #[command(before_help = log::EXAMPLES, after_long_help = search_help())]
     Log(Box<log::Args>),
     /// Explain how a search is understood
-    #[command(before_help = query::EXAMPLES)]
+    #[command(before_help = query::EXAMPLES, after_long_help = search_help())]
     Query(query::Args),
     /// Print committed actions as they come, in log order
     #[command(before_help = tail::EXAMPLES)]
     Tail(Box<tail::Args>),
     /// List what was done to a resource; show what it was, and what changed
-    #[command(before_help = object::EXAMPLES)]
+    #[command(before_help = object::EXAMPLES, after_long_help = search_help())]
     Object(Box<object::Args>),
     /// List what somebody did
-    #[command(before_help = actor::EXAMPLES)]
+    #[command(before_help = actor::EXAMPLES, after_long_help = search_help())]
     Actor(log::Of),
     /// List what was done in, to or for a resource
-    #[command(before_help = target::EXAMPLES)]
+    #[command(before_help = target::EXAMPLES, after_long_help = search_help())]
     Target(log::Of),
     /// Show everything of one action
     #[command(before_help = show::EXAMPLES)]
@@ -265,8 +266,11 @@ fn refuse(error: &clap::Error) -> Code {
 
 /// Every command has the same order of its help and the same codes.
 fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result<Cli, clap::Error> {
-    let command = Cli::command()
+    let mut command = Cli::command()
         .mut_subcommands(|command| command.help_template(TEMPLATE).after_help(exit::HELP));
+    // So that each command knows the flags that are taken everywhere.
+    command.build();
+    let args = negation::kept(&command, args.into_iter().map(Into::into));
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 

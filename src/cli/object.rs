@@ -4,19 +4,19 @@ use super::exit::Code;
 use super::history::{self, Place, Range};
 use super::log::{Of, list_of};
 use super::session::Session;
-use crate::stream::StreamQuery;
+use crate::search::Who;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  gesta object issue:70                       what was done to issue 70
-  gesta object issue:70 --changed status      how its status changed
-  gesta object issue:70 --at yesterday        what it was then, and who had changed each field
-  gesta object issue:70 --diff 2h..           what has changed in the last two hours
+  gesta object issue:70                           what was done to issue 70
+  gesta object issue:70 changed:status to:done    when its status became done
+  gesta object issue:70 --at yesterday            what it was then, and who had changed each field
+  gesta object issue:70 --diff 2h..               what has changed in the last two hours
   gesta object issue:70 --diff 2026-11-01..2026-11-20";
 
 /// Flags of the listing, which a history has no use for.
 const OF_THE_LIST: [&str; 13] = [
-    "text",
+    "query",
     "verb",
     "kind",
     "outcome",
@@ -50,6 +50,6 @@ pub(crate) async fn run(args: Args, session: &Session) -> anyhow::Result<Code> {
     match (at, diff) {
         (Some(at), _) => history::state(&of.resource, at, &of.narrow, session).await,
         (None, Some(range)) => history::diff(&of.resource, range, &of.narrow, session).await,
-        (None, None) => list_of(StreamQuery::object(&of.resource), &of, session).await,
+        (None, None) => list_of(Who::Object, &of, session).await,
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use uuid::Uuid;
 
 use super::entry::{Detail, Printer};
 use super::exit::{Code, Told};
@@ -14,6 +15,7 @@ use super::session::Database;
 use super::when::{When, short};
 use crate::action::Outcome;
 use crate::action::form::time;
+use crate::error::quote;
 use crate::format::Item;
 use crate::json::Json;
 use crate::resource::ResourceType;
@@ -100,6 +102,17 @@ pub(crate) fn sight(reader: &Reader, labels: &[String]) -> Reader {
 pub(crate) fn outcome() -> impl TypedValueParser<Value = Outcome> {
     PossibleValuesParser::new(Outcome::ALL.map(Outcome::as_str))
         .try_map(|word| Outcome::from_word(&word).ok_or("no outcome"))
+}
+
+/// The id of a run.
+pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| {
+        let form = "0192f0c1-7b2a-7c3d-8e4f-5a6b7c8d9e0f";
+        format!(
+            "{} is not a UUID such as {form}; `gesta run ls` and `gesta log -l` show those of runs",
+            quote(text)
+        )
+    })
 }
 
 fn json(text: &str) -> Result<Json, crate::json::JsonError> {
@@ -198,6 +211,8 @@ pub(crate) struct Listing<'a> {
     pub(crate) span: &'a Span,
     pub(crate) window: &'a Window,
     pub(crate) now: DateTime<Utc>,
+    /// A word of the search that was taken as text, and may have been meant otherwise.
+    pub(crate) word: Option<&'a str>,
 }
 
 impl Listing<'_> {
@@ -252,7 +267,16 @@ impl Listing<'_> {
         if next.is_none() {
             let text = "nothing found; `gesta stats` tells what there is, `gesta demo` makes something to look at";
             // Who asks for a table reads it, be it in a pager or a file.
-            if format == Format::Table { say::note(text) } else { say::aside(text) }
+            if format == Format::Table {
+                say::note(text);
+            } else {
+                say::aside(text);
+            }
+            if let Some(word) = self.word {
+                say::note(&format!(
+                    "`{word}` was looked for as a text; between terms AND, OR and NOT are in capitals"
+                ));
+            }
         }
         if self.span.fail_empty { Code::NotFound } else { Code::Ok }
     }

@@ -6,11 +6,13 @@ use serde::Serialize;
 
 use super::exit::Code;
 use super::layout::{FAINT, Line, PLAIN, STRONG, cut};
+use super::negation::{TEXT, given, has_key};
 use super::output::{Format, Out};
 use super::select::{Narrow, Window};
 use super::session::{Role, Session, now};
 use super::{say, when};
-use crate::stream::stats::{Bar, Counts, Totals};
+use crate::error::{identity, quote};
+use crate::stream::stats::{Bar, Bars, Counts, PERIODS_MAX, TOP_MAX, Totals};
 use crate::stream::{Facet, Period, Reader, StatsQuery};
 
 pub(super) const EXAMPLES: &str = "\
@@ -32,7 +34,8 @@ const NUMBER: usize = 13;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only actions with this text in verb, description, ids or names
+    /// Only actions with this text in verb, description, ids or names; no search
+    #[arg(value_name = TEXT, value_parser = text)]
     text: Vec<String>,
     /// By what: verb, actor, object, target, type, source, outcome [default: an overview]
     #[arg(long, value_name = "FACET", value_parser = facets(), value_delimiter = ',', hide_possible_values = true)]
@@ -40,13 +43,31 @@ pub(crate) struct Args {
     /// Per minute, hour, day, week, month or year [default: what fits into a line]
     #[arg(long, value_name = "PERIOD", value_parser = periods(), hide_possible_values = true)]
     per: Option<Period>,
-    /// How many of each
-    #[arg(long = "limit", short = 'n', value_name = "N", default_value = "10")]
+    /// How many of each, 1 to 1000
+    #[arg(long = "limit", short = 'n', value_name = "N", default_value = "10", value_parser = top)]
     limit: usize,
     #[command(flatten)]
     narrow: Narrow,
     #[command(flatten)]
     window: Window,
+}
+
+fn top(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=TOP_MAX).contains(count));
+    count.ok_or_else(|| format!("give a number from 1 to {TOP_MAX}"))
+}
+
+/// A text. What would be a search elsewhere is refused: as a text it is found nowhere, and a count of 0 looks like an answer.
+fn text(text: &str) -> Result<String, String> {
+    let text = given(text);
+    let Some(term) = text.split_whitespace().find(|word| has_key(word)) else {
+        return Ok(text.to_owned());
+    };
+    let quoted = quote(term);
+    Err(format!(
+        "{quoted} is a term of a search, and this counts by flags and texts only; `gesta log 'TERM TERM'` lists what a \
+         search finds, and GET /api/v1/events/facets and /events/histogram count it"
+    ))
 }
 
 fn facets() -> impl TypedValueParser<Value = Facet> {
@@ -87,7 +108,15 @@ async fn print(
         return Ok(());
     };
     let period = args.per.unwrap_or(Period::of_span(last - first));
-    report.periods(period, &query.count_per(period, reader).await?)?;
+    let bars = query.count_per(period, reader).await?;
+    report.periods(period, &bars)?;
+    if bars.older > 0 {
+        let (older, word) = (number(bars.older), period.as_str());
+        let text = "are not shown one by one; ask for a longer period, or for --since and --until";
+        say::note(&format!(
+            "{older} actions before the latest {PERIODS_MAX} periods of one {word} {text}"
+        ));
+    }
     let facets = if args.by.is_empty() { &OVERVIEW[..] } else { &args.by };
     for &facet in facets {
         let counts = query.count_by(facet, args.limit, reader).await?;
@@ -96,7 +125,7 @@ async fn print(
     Ok(())
 }
 
-/// A count as JSON: `by` is `total`, a facet or a period.
+/// A count as JSON: `by` is `total`, a facet or a period. All older periods together have no value, and `older` as name.
 #[derive(Serialize)]
 struct CountForm<'a> {
     by: &'static str,
@@ -129,20 +158,25 @@ impl Report<'_> {
         )
     }
 
-    fn periods(&mut self, period: Period, bars: &[Bar]) -> std::io::Result<()> {
+    fn periods(&mut self, period: Period, found: &Bars) -> std::io::Result<()> {
+        let (bars, by) = (&found.bars, period.as_str());
         if self.out.format() != Format::Table {
+            if found.older > 0 {
+                self.value(by, None, Some("older"), found.older)?;
+            }
             return bars.iter().try_for_each(|bar| {
                 let at = bar.at.to_rfc3339_opts(SecondsFormat::Secs, true);
-                self.value(period.as_str(), Some(&at), None, bar.actions)
+                self.value(by, Some(&at), None, bar.actions)
             });
         }
         let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(()) };
         let Some(most) = bars.iter().max_by_key(|bar| bar.actions) else { return Ok(()) };
         let at = |at| label(period, at);
         let text = format!(
-            "{} to {}, most: {} in {}",
+            "{} to {}{}, most: {} in {}",
             at(first.at),
             at(last.at),
+            if found.is_sparse { ", empty ones left out" } else { "" },
             number(most.actions),
             at(most.at)
         );
@@ -168,12 +202,18 @@ impl Report<'_> {
             Line::of(STRONG, heading(facet)).and(FAINT, &format!(" ({})", number(counts.distinct)));
         self.row(&[vec![Line::default(), head]], &[self.out.width()])?;
         for count in &counts.top {
+            // The id behind its type; a verb has no type, and no blanks either.
+            let of = count.value.split_once(':');
+            let of = of.map_or_else(
+                || identity(&count.value).into_owned(),
+                |(kind, id)| format!("{kind}:{}", identity(id)),
+            );
             let name = match count.name.as_deref().filter(|name| !name.is_empty()) {
                 Some(name) => {
-                    let room = value.saturating_sub(count.value.len() + 3).max(NAME);
-                    Line::plain(&cut(name, room)).and(FAINT, &format!(" ({})", count.value))
+                    let room = value.saturating_sub(of.len() + 3).max(NAME);
+                    Line::plain(&cut(&identity(name), room)).and(FAINT, &format!(" ({of})"))
                 }
-                None => Line::plain(&count.value),
+                None => Line::plain(&of),
             };
             let cells = [
                 vec![name],

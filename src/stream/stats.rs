@@ -28,7 +28,7 @@ WHERE $4::bigint > 0 AND ",
 
 const PERIODS: &str = concat!(
     "-- stream::stats::periods
-SELECT date_trunc($13, a.occurred_at, 'UTC') AS at, count(*) AS actions
+SELECT date_trunc($13, a.occurred_at, 'UTC') AS at, count(*) AS actions, (sum(count(*)) OVER ())::bigint AS all_actions
 FROM gesta.action AS a
 WHERE ",
     conditions!(),
@@ -271,6 +271,17 @@ pub struct Bar {
     pub actions: i64,
 }
 
+/// Actions over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bars {
+    /// Oldest first.
+    pub bars: Vec<Bar>,
+    /// Whether periods without an action are missing, because with them there would be more than 1,000.
+    pub is_sparse: bool,
+    /// Actions of older periods, which are left out.
+    pub older: i64,
+}
+
 /// Which actions to count.
 ///
 /// ```no_run
@@ -347,16 +358,18 @@ impl StatsQuery {
         Ok(Counts { distinct, top: rows.iter().map(count).collect() })
     }
 
-    /// Actions a period, oldest first, those without any included; the latest 1,000 periods.
+    /// Actions a period, of the latest 1,000 that have any. Those without any are included where all together are not more.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn count_per(&self, period: Period, reader: &Reader) -> Result<Vec<Bar>, QueryError> {
+    pub async fn count_per(&self, period: Period, reader: &Reader) -> Result<Bars, QueryError> {
         let limit = i64::try_from(PERIODS_MAX).unwrap_or(i64::MAX);
         let rows = self.rows("counts", PERIODS, limit, Some(period.as_str()), reader).await?;
-        let bars =
-            rows.iter().rev().map(|row| Bar { at: row.get("at"), actions: row.get("actions") });
-        Ok(filled(period, bars.collect()))
+        let bar = |row: &Row| Bar { at: row.get("at"), actions: row.get("actions") };
+        let bars: Vec<_> = rows.iter().rev().map(bar).collect();
+        let shown: i64 = bars.iter().map(|bar| bar.actions).sum();
+        let all = rows.first().map_or(0, |row| row.get::<_, i64>("all_actions"));
+        Ok(filled(period, bars, all - shown))
     }
 
     async fn rows(
@@ -376,24 +389,22 @@ impl StatsQuery {
     }
 }
 
-/// Puts the periods in between that have no action. Goes from the latest back, so that a lonely old action does not cost
-/// a million empty periods: before a gap that is too long, nothing is shown.
-fn filled(period: Period, bars: Vec<Bar>) -> Vec<Bar> {
+/// Puts the periods in between that have no action, unless they are too many: a lonely action long before or after the
+/// others must not cost a million empty periods.
+fn filled(period: Period, bars: Vec<Bar>, older: i64) -> Bars {
     let mut all: Vec<Bar> = Vec::with_capacity(bars.len());
-    for bar in bars.into_iter().rev() {
-        let later = all.last().map_or(bar.at, |later| later.at);
-        let starts = std::iter::successors(period.next(bar.at), |&at| period.next(at));
-        let room = PERIODS_MAX - all.len();
-        let mut gap: Vec<_> = starts.take_while(|&at| at < later).take(room).collect();
-        if gap.len() >= room {
-            break;
+    for bar in &bars {
+        let mut next = all.last().and_then(|last| period.next(last.at));
+        while let Some(at) = next.filter(|&at| at < bar.at && all.len() < PERIODS_MAX) {
+            all.push(Bar { at, actions: 0 });
+            next = period.next(at);
         }
-        gap.reverse();
-        all.extend(gap.into_iter().map(|at| Bar { at, actions: 0 }));
-        all.push(bar);
+        if all.len() >= PERIODS_MAX {
+            return Bars { is_sparse: true, bars, older };
+        }
+        all.push(*bar);
     }
-    all.reverse();
-    all
+    Bars { bars: all, is_sparse: false, older }
 }
 
 #[cfg(test)]
@@ -408,21 +419,31 @@ mod tests {
     #[test]
     fn empty_periods_are_put_in_between() {
         let bars = vec![bar("2025-11-01T00:00:00Z", 3), bar("2026-02-01T00:00:00Z", 1)];
-        let all = filled(Period::Month, bars);
-        assert_eq!(all.iter().map(|bar| bar.actions).collect::<Vec<_>>(), [3, 0, 0, 1]);
-        assert_eq!(all[2], bar("2026-01-01T00:00:00Z", 0));
-        assert!(filled(Period::Day, Vec::new()).is_empty());
+        let all = filled(Period::Month, bars, 0);
+        assert_eq!(all.bars.iter().map(|bar| bar.actions).collect::<Vec<_>>(), [3, 0, 0, 1]);
+        assert_eq!(all.bars[2], bar("2026-01-01T00:00:00Z", 0));
+        assert!(!all.is_sparse);
+        assert_eq!(filled(Period::Day, Vec::new(), 0), Bars::default());
     }
 
     #[test]
-    fn lonely_old_action_does_not_cost_a_million_periods() {
-        let bars = vec![
-            bar("1970-01-01T00:00:00Z", 1),
-            bar("2026-11-20T14:02:00Z", 2),
-            bar("2026-11-20T14:03:00Z", 3),
-        ];
-        let all = filled(Period::Minute, bars);
-        assert_eq!(all, [bar("2026-11-20T14:02:00Z", 2), bar("2026-11-20T14:03:00Z", 3)]);
+    fn lonely_action_does_not_cost_a_million_periods_and_hides_no_other() {
+        for lonely in [
+            ["1970-01-01T00:00:00Z", "2026-11-20T14:02:00Z"],
+            ["2026-11-20T14:02:00Z", "2030-01-01T00:00:00Z"],
+        ] {
+            let bars = lonely.map(|at| bar(at, 1)).to_vec();
+            let wanted = Bars { bars: bars.clone(), is_sparse: true, older: 7 };
+            assert_eq!(filled(Period::Minute, bars, 7), wanted);
+        }
+        // The most that are filled, and one more.
+        let span = |last: i64| {
+            let at = "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().expect("a time");
+            let bars = [at, at + TimeDelta::minutes(last)].map(|at| Bar { at, actions: 1 });
+            let all = filled(Period::Minute, bars.to_vec(), 0);
+            (all.bars.len(), all.is_sparse)
+        };
+        assert_eq!((span(999), span(1_000)), ((1_000, false), (2, true)));
     }
 
     #[test]

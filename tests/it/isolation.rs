@@ -76,7 +76,7 @@ async fn assert_counted(reader: &Reader, ids: &BTreeSet<ActionId>) {
         assert!(names.all(|name| name == reader.tenant().as_str()), "{facet:?} for {reader:?}");
     }
     for period in Period::ALL {
-        let bars = stats.count_per(period, reader).await.expect("counts");
+        let bars = stats.count_per(period, reader).await.expect("counts").bars;
         assert_eq!(
             bars.iter().map(|bar| bar.actions).sum::<i64>(),
             len,

@@ -20,6 +20,12 @@ async fn wrong_usage_says_what_was_given_and_what_is_allowed() {
         (&["emit", "x", "--actor", "u:1", "--data", "{"], &["--data `{` is not storable JSON"]),
         (&["show", "7"], &["`7` is not a UUID"]),
         (&["stats", "--by", "actr"], &["'actor'"]),
+        (&["stats", "-n", "0"], &["give a number from 1 to 1000"]),
+        (&["stats", "-n", "all"], &["give a number from 1 to 1000"]),
+        (&["log", "--run", "xyz"], &["`xyz` is not a UUID such as 0192f0c1-", "gesta run ls"]),
+        (&["emit", "x", "--actor", "u:1", "--run", "1"], &["`1` is not a UUID such as"]),
+        (&["emit", "x", "--actor", "u:1", "--ip", "1.2.3"], &["`1.2.3` is not an address such as"]),
+        (&["import", "--format", "jsonl", "/"], &["`/` is a folder", "--format git"]),
         (&["log", "--tenant", ""], &["tenant is empty"]),
     ] {
         let ended = nowhere.run(args);

@@ -149,6 +149,45 @@ async fn hostile_names_never_reach_a_terminal_raw() {
 }
 
 #[tokio::test]
+async fn identities_that_look_the_same_are_told_apart() {
+    let db = database().await;
+    let gesta = Gesta::on(&db);
+    let ids = [
+        "ann",
+        "ann ",
+        " ann",
+        "ann\u{3164}",
+        "an\u{34f}n",
+        "ann\u{e0101}",
+        "a\u{a0}n",
+        "ann\u{fe0f}",
+    ];
+    for id in ids {
+        let id = format!("user:{id}");
+        let object = ["--object", &id, "--object-name", &id, "--description", "all ❤\u{fe0f}"];
+        gesta.ok(&[&["emit", "x", "--actor", &id], &object[..]].concat());
+    }
+    let gesta = gesta.env("COLUMNS", "200");
+    for args in [&["log"][..], &["stats", "--by", "actor"]] {
+        let shown = gesta.ok(&[args, &["-o", "table", "-n", "50"]].concat());
+        for id in ids {
+            let escaped = match id {
+                "ann" => id.to_owned(),
+                "ann " => "ann\\u{20}".to_owned(),
+                " ann" => "\\u{20}ann".to_owned(),
+                id => id
+                    .chars()
+                    .map(|c| if c.is_ascii() { c.into() } else { c.escape_unicode().to_string() })
+                    .collect(),
+            };
+            assert!(shown.contains(&format!("user:{escaped}")), "{escaped}\n{shown}");
+        }
+        assert!(!shown.contains('\u{3164}'), "{shown}");
+    }
+    assert!(gesta.ok(&["log", "-o", "table"]).contains("all ❤\u{fe0f}"));
+}
+
+#[tokio::test]
 async fn all_pages_are_read_and_a_cursor_goes_on_where_a_page_ended() {
     let db = database().await;
     let gesta = Gesta::on(&db);
@@ -277,6 +316,39 @@ async fn stats_count_what_is_there() {
     assert_eq!(counts(&["stats", "--tenant", "other"]), [("total".to_owned(), None, 0)]);
     let table = gesta.ok(&["stats", "-o", "table"]);
     assert!(table.contains("701 actions") && table.contains("User 0"), "{table}");
+}
+
+#[tokio::test]
+async fn periods_that_are_not_shown_are_told() {
+    let db = database().await;
+    let gesta = Gesta::on(&db);
+    gesta.run_on(&["import", "-"], &events(0..70)).expect_code(0, &["import"]);
+    gesta.ok(&["emit", "x", "--actor", "user:0", "--at", "2030-01-01"]);
+    let bars = |per: &str| -> Vec<(serde_json::Value, i64)> {
+        let lines = gesta.lines(&["stats", "--per", per, "--by", "verb"]);
+        let bars = lines.iter().filter(|line| line["by"] == per);
+        bars.map(|line| (line["value"].clone(), line["actions"].as_i64().expect("a number")))
+            .collect()
+    };
+    let days = [("2026-01-01T00:00:00Z".into(), 70), ("2030-01-01T00:00:00Z".into(), 1)];
+    assert_eq!(bars("day"), days);
+    let table = gesta.ok(&["stats", "--per", "day", "-o", "table"]);
+    assert!(table.contains("2026-01-01 to 2030-01-01, empty ones left out"), "{table}");
+    // A minute each, of 1,003 minutes.
+    let minute = |n: usize| {
+        let at = format!("2026-02-01T{:02}:{:02}:00Z", n / 60, n % 60);
+        format!(
+            r#"{{"event_id":"m{n}","actor":{{"type":"bot","id":"b"}},"verb":"tick","object":{{"type":"clock","id":"c"}},"occurred_at":"{at}"}}"#
+        ) + "\n"
+    };
+    let minutes: String = (0..1_003).map(minute).collect();
+    gesta.run_on(&["import", "-"], &minutes).expect_code(0, &["import"]);
+    let found = bars("minute");
+    assert_eq!(found.len(), 1_001);
+    assert_eq!(found.iter().map(|(_, actions)| actions).sum::<i64>(), 1_074);
+    assert!(found[0].0.is_null() && found[0].1 > 4, "{:?}", found[0]);
+    let told = gesta.run(&["stats", "--per", "minute"]).stderr;
+    assert!(told.contains("before the latest 1000 periods of one minute"), "{told}");
 }
 
 #[tokio::test]
