@@ -232,6 +232,7 @@ fn unknown(word: &str, lower: &str) -> Unknown {
 }
 
 /// All keys, for people: `actor`, … with commas between.
+#[cfg(feature = "server")]
 pub(crate) fn known() -> String {
     let names = NAMES.iter().map(|(name, _)| *name);
     names.chain(["data.PATH", "context.PATH"]).collect::<Vec<_>>().join(", ")

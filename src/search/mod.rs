@@ -76,6 +76,7 @@ pub use count::{
     BARS_MAX, COUNT_MAX, Counted, FACET_ROWS_MAX, FACET_TOP_MAX, Facets, Histogram, Split, SplitBar,
 };
 pub use error::{Code, ParseError, Problem, Span};
+#[cfg(feature = "server")]
 pub(crate) use key::known;
 pub use key::{Key, Who};
 pub use page::{SearchQuery, TIMEOUT};
