@@ -91,6 +91,13 @@ fn buckets_are_bounded_and_full_ones_make_room() {
     assert_eq!(buckets.full_at.len(), 1);
 }
 
+impl<K: Eq + Hash> Buckets<K> {
+    /// What [`Buckets::take`] would say.
+    fn look(&self, key: &K, quota: NonZeroU32, now: Instant) -> Decision {
+        decide(self.full_at.get(key).copied(), quota, now).0
+    }
+}
+
 proptest! {
     /// Never more than the quota and what comes back, never less than what was promised.
     #[test]
