@@ -143,8 +143,7 @@ impl SearchQuery {
         Ok(span.map_or(Period::Day, |(first, last)| Period::of_span(last - first)))
     }
 
-    /// The values with most results, counted of the newest results up to the cap, and one more
-    /// that tells whether there are more. The cap is 1 to 100,000, `top` 1 to 100.
+    /// The values with most results, counted of the newest results up to the cap. The cap is 1 to 100,000, `top` 1 to 100.
     ///
     /// # Errors
     /// When `top` or the cap is out of range, it takes too long, or the database does not answer.
@@ -161,7 +160,14 @@ impl SearchQuery {
 WITH found AS MATERIALIZED (
 SELECT a.id, a.verb, a.source, a.outcome, a.names, a.actor_type, a.actor_id, a.object_type, a.object_id, a.target_type,
     a.target_id";
-        let mut tail = "\nORDER BY a.id DESC\nLIMIT $4)\nSELECT NULL::text AS facet, NULL::text AS value, NULL::text AS name, count(*) AS actions, 0 AS place FROM found".to_owned();
+        // One more is found, which only tells that there are more.
+        let mut tail = "\nORDER BY a.id DESC\nLIMIT $4),
+newest AS MATERIALIZED (
+SELECT f.id, f.verb, f.source, f.outcome, f.names, f.actor_type, f.actor_id, f.object_type, f.object_id, f.target_type,
+    f.target_id
+FROM found AS f
+ORDER BY f.id DESC
+LIMIT $4 - 1)\nSELECT NULL::text AS facet, NULL::text AS value, NULL::text AS name, count(*) AS actions, 0 AS place FROM found".to_owned();
         for (at, facet) in facets.iter().enumerate() {
             tail.push_str(&of_facet(*facet, at + 1, top));
         }
@@ -202,7 +208,7 @@ fn of_facet(facet: Facet, place: usize, top: i64) -> String {
         format!("(array_agg({name} ORDER BY f.id DESC) FILTER (WHERE {name} IS NOT NULL))[1]")
     });
     format!(
-        "\nUNION ALL (SELECT '{}', {value}, {name}, count(*) AS actions, {place}\nFROM found AS f\nWHERE {value} IS NOT NULL\n\
+        "\nUNION ALL (SELECT '{}', {value}, {name}, count(*) AS actions, {place}\nFROM newest AS f\nWHERE {value} IS NOT NULL\n\
          GROUP BY {value}\nORDER BY actions DESC, {value}\nLIMIT {top})",
         facet.as_str()
     )

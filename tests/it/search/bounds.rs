@@ -121,6 +121,8 @@ async fn counts_are_exact_up_to_the_cap() {
         assert_eq!((count.actions, count.is_capped), (actions, is_capped));
         let facets = search.facets(&reader, &[Facet::Verb], 5, cap).await.expect("facets");
         assert_eq!((facets.of.actions, facets.of.is_capped), (actions, is_capped));
+        let sum: i64 = facets.facets[0].1.iter().map(|count| count.actions).sum();
+        assert_eq!(usize::try_from(sum).expect("a count"), actions, "what is looked at, in all");
     }
     let facets = search
         .facets(&reader, &[Facet::Verb, Facet::Target, Facet::Actor], 2, 1_000)
