@@ -133,6 +133,11 @@ impl Catalog {
         self.entry(kind, name).map(|entry| &*entry.definition)
     }
 
+    /// The same, as it would be offered to whoever may run it.
+    pub(crate) fn known_offer(&self, kind: &ResourceType, name: &str) -> Option<Offer<'_>> {
+        self.entry(kind, name).map(Offer::of)
+    }
+
     /// A site-wide definition, also a disabled one.
     #[must_use]
     pub fn site(&self, name: &str) -> Option<&Definition> {

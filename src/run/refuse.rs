@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::RunError;
 use super::runs::{RUN_REFUSE, Runs, begin, query};
 use crate::action::Outcome;
-use crate::definition::{Asker, Definition, Unit};
+use crate::definition::{Asker, Definition, Offer, Unit};
 use crate::resource::ResourceType;
 
 const INSERT: &str = "-- run::refuse::insert
@@ -19,10 +19,10 @@ impl Runs {
     /// What to tell somebody whom the catalog does not offer this: where it is known, the attempt is recorded first, as a run
     /// of the state `refused` and as an action.
     pub(crate) async fn refuse(&self, asker: &Asker, kind: &ResourceType, name: &str) -> RunError {
-        let Some(definition) = self.catalog.known(kind, name) else {
+        let Some(offer) = self.catalog.known_offer(kind, name) else {
             return RunError::UnknownAction { kind: kind.clone(), name: name.to_owned() };
         };
-        match self.record_refusal(asker, kind, definition).await {
+        match self.record_refusal(asker, kind, &offer).await {
             Ok(refusal) => refusal,
             Err(error) => error,
         }
@@ -32,8 +32,9 @@ impl Runs {
         &self,
         asker: &Asker,
         kind: &ResourceType,
-        definition: &Definition,
+        offer: &Offer<'_>,
     ) -> Result<RunError, RunError> {
+        let definition = offer.definition;
         let (ctx, run) = (&asker.context, self.run_id());
         let permission = needed(kind, definition);
         let why = match &permission {
@@ -42,10 +43,9 @@ impl Runs {
         };
         let mut client = self.client().await?;
         let tx = begin(&mut client, &ctx.tenant).await?;
-        self.write_refusal(&tx, asker, kind, definition, (run, permission.as_deref(), &why))
-            .await?;
+        self.write_refusal(&tx, asker, kind, offer, (run, permission.as_deref(), &why)).await?;
         let about = (kind, definition.name.as_str());
-        let told = Self::told(RUN_REFUSE, ctx, (run, &definition.label), about)?;
+        let told = Self::told(RUN_REFUSE, ctx, (run, &offer.label), about)?;
         let told = told.outcome(Outcome::Denied).description(why);
         self.append(&tx, vec![told.data(json!({ "permission": permission }))]).await?;
         self.commit(tx, "record the refusal").await?;
@@ -58,7 +58,7 @@ impl Runs {
         tx: &deadpool_postgres::Transaction<'_>,
         asker: &Asker,
         kind: &ResourceType,
-        definition: &Definition,
+        offer: &Offer<'_>,
         (run, permission, why): (Uuid, Option<&str>, &str),
     ) -> Result<(), RunError> {
         let ctx = &asker.context;
@@ -67,15 +67,15 @@ impl Runs {
             &tenant,
             &run,
             &kind.as_str(),
-            &definition.name,
-            &definition.label,
+            &offer.definition.name,
+            &offer.label,
             &actor.resource.kind.as_str(),
             &actor.resource.id.as_str(),
             &actor.name,
             &ctx.why(),
             &ctx.to_json(),
             &permission,
-            &(definition.unit == Unit::Run),
+            &(offer.definition.unit == Unit::Run),
             &why,
         ];
         query(tx, "record the refusal", INSERT, &params).await.map(drop)

@@ -38,11 +38,14 @@ async fn who_has_no_permission_neither_sees_nor_plans_nor_runs_it() {
         let info = press.info(run).await;
         assert_eq!((info.state, info.counts.total), (RunState::Refused, 0));
         assert_eq!(info.actor.resource, resource("user:6"));
+        assert_eq!(info.label, "Publish article");
         assert_eq!(info.error.as_deref(), Some("it takes article.publish"));
         let actions = press.stream(&format!("run:{run}")).await;
         assert_eq!(actions.len(), 1);
         assert_eq!((actions[0].verb.as_str(), actions[0].outcome), ("run.refuse", Outcome::Denied));
         assert_eq!(actions[0].actor.resource, resource("user:6"));
+        let named = actions[0].object.as_ref().and_then(|run| run.name.as_deref());
+        assert_eq!(named, Some("Publish article"));
         assert_eq!(actions[0].description.as_deref(), Some("it takes article.publish"));
         assert!(!actions[0].audience.is_public());
     }
@@ -80,7 +83,8 @@ async fn who_may_not_run_it_neither_retries_nor_cancels_it() {
     let run = press.publish([1, 2]).await;
     let mallory = asker("user:6", Rights::new(["article.view"]));
     let retried = press.runs.retry(&mallory, run.id).await;
-    assert!(matches!(retried, Err(RunError::Forbidden { .. })), "{retried:?}");
+    let Err(RunError::Forbidden { run: refused, .. }) = retried else { panic!("{retried:?}") };
+    assert_eq!(press.info(refused).await.label, "Publish article");
     let selection = press.selected([3]).await;
     let order =
         Start::new(article(), "publish", selection).mode(gesta::definition::Mode::Background);
