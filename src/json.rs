@@ -16,6 +16,8 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::error::quote;
 
+pub(crate) mod object;
+
 /// Digits behind the decimal point that PostgreSQL's `numeric`, and so a number of `jsonb`, can have.
 const SCALE_MAX: i64 = 16_383;
 

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::{Action, ActionId, Audience, InvalidAction, NewAction, Outcome, Source};
 use crate::json::Json;
+use crate::json::object::only_objects;
 use crate::resource::{Named, ResourceId, ResourceRef, ResourceType, Tenant, cut};
 
 /// A time as it is written everywhere: UTC, microseconds, `Z`.
@@ -69,7 +70,7 @@ impl Serialize for Action {
 
 /// Actor, object or target as they are given.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 pub(crate) struct GivenParty {
     #[serde(rename = "type")]
     pub(crate) kind: String,
@@ -89,6 +90,7 @@ impl GivenParty {
 
 /// The JSON form of what was stored.
 #[derive(Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 struct Stored {
     id: ActionId,
     tenant: Tenant,
@@ -110,6 +112,7 @@ struct Stored {
 
 /// Actor, object or target of what was stored.
 #[derive(Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 struct StoredParty {
     #[serde(rename = "type")]
     kind: ResourceType,
@@ -149,7 +152,7 @@ impl<'de> Deserialize<'de> for Action {
 
 /// The JSON form as somebody gives it. `NewAction::try_from` checks it.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 pub struct Given {
     pub(crate) id: Option<Uuid>,
     pub(crate) tenant: Option<String>,
@@ -169,6 +172,8 @@ pub struct Given {
     pub(crate) context: Option<Json>,
     pub(crate) audience: Option<Audience>,
 }
+
+only_objects!(Given, GivenParty, Stored, StoredParty);
 
 impl Given {
     /// The action, in the tenant given or else in this one.

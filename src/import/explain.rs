@@ -32,14 +32,12 @@ pub(super) fn explain(what: &str, text: &str, error: &serde_json::Error) -> Prob
     // It counts from 1: of a value of the wrong type it is the last byte, else the one that is wrong.
     let behind = byte - usize::from(error.is_syntax() && byte > 0);
     let path = field_at(text.as_bytes(), behind);
-    let named = ["missing field `", "unknown field `", "duplicate field `"]
-        .iter()
-        .find_map(|start| message.strip_prefix(start)?.split('`').next());
-    let field = match (named, path) {
-        // The keys of an actor, object or target; no form has them at the top.
-        (Some(name @ ("type" | "name")), Some(path)) => Some(join(&path, name)),
-        (Some("id"), Some(path)) if message.starts_with("missing") => Some(join(&path, "id")),
-        (Some(name), _) => Some(name.to_owned()),
+    // What is missing is told behind the object that lacks it; what should not be there, behind its key.
+    let field = match (message.strip_prefix("missing field `"), path) {
+        (Some(rest), path) => {
+            let name = rest.split('`').next().unwrap_or_default();
+            Some(path.map_or_else(|| name.to_owned(), |path| format!("{path}.{name}")))
+        }
         (None, path) => path,
     };
     let problem = if message.contains("surrogate") || message.contains("end of hex escape") {
@@ -55,12 +53,6 @@ pub(super) fn explain(what: &str, text: &str, error: &serde_json::Error) -> Prob
     }
 }
 
-/// `actor` or `actor.id`, and another key of it.
-fn join(path: &str, key: &str) -> String {
-    let party = path.split('.').next().unwrap_or(path);
-    format!("{party}.{key}")
-}
-
 #[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
@@ -71,5 +63,28 @@ mod tests {
         let problem = read::<serde_json::Value>("body", text.as_bytes()).expect_err("no JSON");
         assert_eq!(problem.field.as_deref(), Some("actor.id"));
         assert!(problem.text.starts_with("`actor.id`: is not JSON at byte 29:"), "{problem:?}");
+    }
+
+    #[test]
+    fn keys_that_are_wrong_are_found_where_they_stand() {
+        let with = |actor: &str, rest: &str| format!(r#"{{"actor":{actor},"verb":"x"{rest}}}"#);
+        let party = r#"{"type":"user","id":"1"}"#;
+        for (text, field) in [
+            (with(r#"{"type":"user","id":"1","colour":"x"}"#, ""), "actor.colour"),
+            (with(r#"{"verb":"x","type":"user","id":"1"}"#, ""), "actor.verb"),
+            (with(r#"{"type":"user","id":"1", "id" :"2"}"#, ""), "actor.id"),
+            (with(r#"{"type":"user"}"#, ""), "actor.id"),
+            (with("{}", r#","target":{"id":"1"}"#), "actor.type"),
+            (with(party, r#","target":{"id":"1"}"#), "target.type"),
+            (with(party, r#","colour":1"#), "colour"),
+            (with(party, r#","name":1"#), "name"),
+            (with(party, r#","verb":"y""#), "verb"),
+            (format!(r#"{{"actor":{party}}}"#), "verb"),
+            (with(r#"["user","1","A"]"#, ""), "actor"),
+        ] {
+            let problem =
+                read::<crate::action::form::Given>("body", text.as_bytes()).expect_err(&text);
+            assert_eq!(problem.field.as_deref(), Some(field), "{text}: {}", problem.text);
+        }
     }
 }

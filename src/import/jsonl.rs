@@ -25,6 +25,7 @@ use super::{Entry, Input, Position, Problem, ReadError, raw, run_of_batch};
 use crate::action::form::{Given, GivenParty};
 use crate::action::{ActionId, Audience, NewAction, Outcome, Source};
 use crate::json::Json;
+use crate::json::object::only_objects;
 use crate::resource::Tenant;
 
 /// What problems call a line.
@@ -140,6 +141,7 @@ fn own_form(text: &str, tenant: &Tenant, error: &serde_json::Error) -> Result<Ne
 
 /// Whether it is meant to be a source event.
 #[derive(Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 struct Probe {
     event_id: Option<IgnoredAny>,
     batch_id: Option<IgnoredAny>,
@@ -147,7 +149,7 @@ struct Probe {
 
 /// What another system recorded.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 struct SourceEvent {
     event_id: String,
     actor: GivenParty,
@@ -158,6 +160,8 @@ struct SourceEvent {
     data: Option<Json>,
     batch_id: Option<String>,
 }
+
+only_objects!(Probe, SourceEvent);
 
 /// The column `context` of an imported event.
 #[derive(Serialize)]
@@ -265,7 +269,13 @@ mod tests {
                 "invalid type: integer `1`, expected a string",
             ),
             (r#""id":"1","#, "", "actor.id", "missing field `id`"),
-            (r#""name":"Ann""#, r#""nick":"Ann""#, "nick", "unknown field `nick`"),
+            (r#""name":"Ann""#, r#""nick":"Ann""#, "actor.nick", "unknown field `nick`"),
+            (
+                r#"{"type":"user","id":"1","name":"Ann"}"#,
+                r#"["user","1","Ann"]"#,
+                "actor",
+                "expected an object",
+            ),
             (r#""verb":"close","#, "", "verb", "missing field `verb`"),
             ("close", "a\\nb", "verb", "without control characters"),
             ("close", "\\ud800", "verb", "surrogate"),

@@ -32,6 +32,7 @@ use crate::error::quote;
 use crate::format::event::SPEC_VERSION;
 use crate::import;
 use crate::json::Json;
+use crate::json::object::only_objects;
 use crate::resource::ResourceRef;
 use crate::store::percent_decode;
 
@@ -69,11 +70,14 @@ impl<'de> Deserialize<'de> for Event {
 
 /// What tells an action of the relay from other data.
 #[derive(Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 struct Probe {
     id: Option<Json>,
     verb: Option<Json>,
     actor: Option<Json>,
 }
+
+only_objects!(Probe);
 
 impl Event {
     /// The event of headers that begin with `ce-`, whose body is the data; nothing where there are none.

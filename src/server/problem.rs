@@ -32,6 +32,8 @@ struct Parts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     place: Place,
+    /// Some bytes of the text there: how many stand before them, and how many they are.
+    span: Option<(usize, usize)>,
     code: &'static str,
     detail: String,
     suggestion: Option<String>,
@@ -42,14 +44,13 @@ pub struct Fault {
 enum Place {
     Pointer(String),
     Parameter(String),
-    Span(&'static str, usize, usize),
     Header(&'static str),
     Offset(usize),
 }
 
 impl Fault {
     fn new(place: Place, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { place, code, detail: detail.into(), suggestion: None }
+        Self { place, span: None, code, detail: detail.into(), suggestion: None }
     }
 
     /// In a field of the body, by its JSON pointer (RFC 6901).
@@ -72,18 +73,11 @@ impl Fault {
         Self::new(Place::Parameter(name.into()), code, detail)
     }
 
-    /// In some bytes of a parameter of the URL, or of a field of the body: how many stand before them, and how many
-    /// they are. What may have been meant is to be put in their place.
+    /// The same fault, of some bytes of the text there: how many stand before them, and how many they are. What may have
+    /// been meant is to be put in their place.
     #[must_use]
-    pub(super) fn span(
-        parameter: &'static str,
-        (offset, len): (usize, usize),
-        code: &'static str,
-        detail: impl Into<String>,
-        suggestion: Option<String>,
-    ) -> Self {
-        let place = Place::Span(parameter, offset, len);
-        Self { suggestion, ..Self::new(place, code, detail) }
+    pub(super) fn span(self, offset: usize, len: usize, suggestion: Option<String>) -> Self {
+        Self { span: Some((offset, len)), suggestion, ..self }
     }
 
     /// In a header.
@@ -127,13 +121,12 @@ impl Serialize for Fault {
         match &self.place {
             Place::Pointer(pointer) => form.serialize_entry("pointer", pointer)?,
             Place::Parameter(name) => form.serialize_entry("parameter", name)?,
-            Place::Span(name, offset, len) => {
-                form.serialize_entry("parameter", name)?;
-                form.serialize_entry("offset", offset)?;
-                form.serialize_entry("len", len)?;
-            }
             Place::Header(name) => form.serialize_entry("header", name)?,
             Place::Offset(offset) => form.serialize_entry("offset", offset)?,
+        }
+        if let Some((offset, len)) = &self.span {
+            form.serialize_entry("offset", offset)?;
+            form.serialize_entry("len", len)?;
         }
         form.serialize_entry("code", self.code)?;
         form.serialize_entry("detail", &self.detail)?;

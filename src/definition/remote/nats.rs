@@ -28,6 +28,7 @@ use super::super::piece::{Fate, Fault, Item, Message, OUTCOMES};
 use super::body::body;
 use crate::error::{chain, quote};
 use crate::format::percent::is_token;
+use crate::json::object::only_objects;
 
 /// Orders of one run that are out: as many workers share it at a time.
 const AT_ONCE: usize = 8;
@@ -225,7 +226,7 @@ impl std::fmt::Debug for Work {
 
 /// What a worker says.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 struct Report {
     #[serde(default)]
     objects: Vec<Told>,
@@ -234,7 +235,7 @@ struct Report {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 struct Told {
     place: u32,
     outcome: String,
@@ -243,11 +244,13 @@ struct Told {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 struct Said {
     level: Option<Level>,
     text: String,
 }
+
+only_objects!(Report, Told, Said);
 
 type Read = (Vec<(u32, Fate)>, Vec<Message>);
 
@@ -299,6 +302,8 @@ mod tests {
         for (text, problem) in [
             ("x", "the report is no JSON"),
             (r#"{"done":[1]}"#, "unknown field `done`, expected `objects` or `messages`"),
+            ("[[],[]]", "invalid type: sequence, expected an object"),
+            (r#"{"objects":[[1,"done",""]]}"#, "invalid type: sequence, expected an object"),
             (r#"{"objects":[{"place":3,"outcome":"done"}]}"#, "there is no object 3 in this order"),
             (r#"{"objects":[{"place":1,"outcome":"ok"}]}"#, "`ok` is no outcome; there are `done`"),
             (r#"{"messages":[{"level":"loud","text":""}]}"#, "`loud` is no level; there are debug"),

@@ -5,22 +5,27 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::access::Scope;
+use crate::import;
 use crate::json::Json;
+use crate::json::object::only_objects;
 use crate::search::{Node, Query as Search};
 use crate::server::openapi::text::search_text;
 use crate::server::openapi::{Doc, Media, Tag};
-use crate::server::read::{Reading, search_faults};
+use crate::server::read::{Reading, search_of_body};
+use crate::server::refusal::Refusal;
 use crate::server::status::OK;
-use crate::server::{Fault, JsonReply, Kind, Payload, Problem, Query, content_type};
+use crate::server::{JsonReply, Payload, Problem, Query, content_type};
 
 /// A search.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 #[schema(as = GivenQuery)]
 struct Given {
     #[schema(schema_with = search_text)]
     q: String,
 }
+
+only_objects!(Given);
 
 /// How it was understood.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,12 +59,8 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     reading.caller.require(Scope::EventsRead)?;
     content_type(&payload.headers, &["application/json"])?;
-    let given: Given = serde_json::from_slice(&payload.bytes).map_err(|error| {
-        let detail = format!("the body is not of the form {{\"q\": \"…\"}}: {error}");
-        Problem::fault(Kind::Body, Fault::pointer("", "invalid-value", detail))
-    })?;
-    let query = Search::parse(&given.q)
-        .map_err(|error| Problem::faults(Kind::Body, search_faults("q", error)))?;
+    let given: Given = import::read("body", &payload.bytes).map_err(Refusal::from)?;
+    let query = Search::parse(&given.q).map_err(search_of_body)?;
     let (text, indexes) = (query.to_string(), query.indexes());
     Ok(JsonReply(Understood { query: text, indexes, tree: query.root() }).into_response())
 }

@@ -32,4 +32,4 @@ pub(super) use renewal::Renewal;
 pub(super) use streams::{Open, Streams};
 pub(super) use subject::Subject;
 pub(super) use window::Window;
-pub(super) use wrong::{failed as search_failed, parameter, search as search_faults, together};
+pub(super) use wrong::{failed as search_failed, parameter, search_of_body, together};

@@ -4,11 +4,20 @@ use crate::search::{Code, ParseError};
 use crate::server::{Fault, Kind, Problem};
 use crate::stream::QueryError;
 
-/// The faults of a search, each with its place. `name` is the parameter or field that it stands in.
+/// The faults of a search that is a parameter, each with its place in it.
 pub(crate) fn search(name: &'static str, error: ParseError) -> Vec<Fault> {
+    faults(error, |code, detail| Fault::parameter(name, code, detail))
+}
+
+/// The faults of a search that is the field `q` of a body.
+pub(crate) fn search_of_body(error: ParseError) -> Problem {
+    Problem::faults(Kind::Body, faults(error, |code, detail| Fault::pointer("/q", code, detail)))
+}
+
+fn faults(error: ParseError, at: impl Fn(&'static str, String) -> Fault) -> Vec<Fault> {
     let fault = |problem: crate::search::Problem| {
-        let span = (problem.span.offset, problem.span.len);
-        Fault::span(name, span, code(problem.code), problem.detail, problem.suggestion)
+        let span = problem.span;
+        at(code(problem.code), problem.detail).span(span.offset, span.len, problem.suggestion)
     };
     error.problems.into_iter().map(fault).collect()
 }

@@ -265,3 +265,55 @@ async fn failure_of_the_database_is_told_without_its_cause() {
     assert_eq!(problem["detail"], Value::Null);
     assert!(!answer.text().contains("gesta.action"));
 }
+
+#[tokio::test]
+async fn arrays_are_no_objects() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    let whole = json!([
+        null,
+        null,
+        ["user", "arr"],
+        "close",
+        ["issue", "1"],
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null
+    ]);
+    for (body, pointer) in [
+        (json!({ "actor": ["user", "arr", "N"], "verb": "x" }), "/actor"),
+        (
+            json!({ "actor": { "type": "user", "id": "1" }, "verb": "x", "target": ["issue", "1", null] }),
+            "/target",
+        ),
+        (whole.clone(), ""),
+    ] {
+        let problem = post(&rig, WRITER, &body).await.problem(400, "invalid-body");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    let batch = rig.post_as(WRITER, "/api/v1/events:batch", JSON, json!([whole]).to_string()).await;
+    assert_eq!(batch.json()["items"][0]["status"], "invalid", "{batch:?}");
+    assert_eq!(count(&db).await, 0);
+}
+
+#[tokio::test]
+async fn key_that_is_not_known_is_told_with_its_whole_path() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    for (field, key) in [("actor", "colour"), ("target", "verb"), ("object", "occurred_at")] {
+        let mut body = closed();
+        body[field] = json!({ "type": "t", "id": "1", key: "x" });
+        let problem = post(&rig, WRITER, &body).await.problem(400, "invalid-body");
+        let fault = &problem["errors"][0];
+        let pointer = format!("/{field}/{key}");
+        assert_eq!((&fault["pointer"], &fault["code"]), (&pointer.into(), &"unknown".into()));
+    }
+}

@@ -140,6 +140,16 @@ async fn keys_that_cannot_be_are_refused_by_field() {
         };
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
+    for (given, pointer) in [
+        (r#"{"name":"","scopes":["events:read"]}"#, "/name"),
+        (r#"{"name":"a","scopes":["events:read"],"rate_per_minute":0}"#, "/rate_per_minute"),
+        (r#"{"name":"a","scopes":["events:read"],"rate_per_minute":1.5}"#, "/rate_per_minute"),
+        (r#"["a",["events:read"],null,null,null,null,null,null,null]"#, ""),
+    ] {
+        let answer = rig.post_as(&manager, PATH, "application/json", given.to_owned()).await;
+        let problem = answer.problem(400, "invalid-body");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
     let form = rig.post_as(&manager, PATH, "text/plain", "{}").await;
     form.problem(415, "unsupported-media-type");
     let list = rig.get_as(&manager, PATH).await.json();

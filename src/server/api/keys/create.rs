@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -13,7 +12,8 @@ use utoipa::{PartialSchema, ToSchema};
 use super::form::{KeyForm, example};
 use crate::access::{KEY_NAME_LEN_MAX, KeyError, NewKey, Refusal as Denied, Scope};
 use crate::import;
-use crate::resource::{ResourceError, ResourceRef, Tenant};
+use crate::json::object::only_objects;
+use crate::resource::{ResourceRef, Tenant};
 use crate::server::openapi::text::{boolean, line, or_null, reference, time, word};
 use crate::server::openapi::{Doc, LOCATION, Media, Tag, labels};
 use crate::server::reason;
@@ -28,7 +28,7 @@ const RATE_MAX: u32 = i32::MAX.cast_unsigned();
 
 /// A key that is to be made.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 pub(crate) struct Given {
     name: String,
     scopes: Vec<String>,
@@ -36,11 +36,12 @@ pub(crate) struct Given {
     auditor: Option<bool>,
     actor: Option<String>,
     is_actor: Option<bool>,
-    #[serde(default, deserialize_with = "whole")]
-    rate_per_minute: Option<NonZeroU32>,
+    rate_per_minute: Option<f64>,
     expires_at: Option<DateTime<Utc>>,
     reason: Option<String>,
 }
+
+only_objects!(Given);
 
 /// A key that was made, and its secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -101,14 +102,9 @@ pub(crate) async fn post(
 
 impl Given {
     fn key(self, tenant: &Tenant) -> Result<NewKey, Refusal> {
-        let wrong = |error: ResourceError| refuse("/actor", format!("`actor`: {error}"));
-        let who = match &self.actor {
-            Some(text) => text.parse::<ResourceRef>(),
-            None => ResourceRef::new("service", self.name.as_str()),
-        };
+        let who = self.who()?;
         let scopes = scopes(&self.scopes)?;
-        let mut key =
-            NewKey::new(self.name, &who.map_err(wrong)?).tenant(tenant.clone()).scopes(scopes);
+        let mut key = NewKey::new(self.name, &who).tenant(tenant.clone()).scopes(scopes);
         key = match (self.auditor.unwrap_or_default(), self.labels) {
             (true, Some(_)) => {
                 let detail = "`labels` are given, but `auditor` is true, who sees everything; leave one of them out";
@@ -122,26 +118,37 @@ impl Given {
             key = key.acting();
         }
         if let Some(rate) = self.rate_per_minute {
-            if rate.get() > RATE_MAX {
-                return Err(refuse(
-                    "/rate_per_minute",
-                    format!("`rate_per_minute` is {rate}; at most {RATE_MAX} is allowed"),
-                ));
-            }
-            key = key.quota(rate);
+            key = key.quota(quota(rate)?);
         }
         Ok(match self.expires_at {
             Some(end) => key.expires_at(end),
             None => key,
         })
     }
+
+    /// Whom its requests are recorded as.
+    fn who(&self) -> Result<ResourceRef, Refusal> {
+        match &self.actor {
+            Some(text) => {
+                text.parse().map_err(|error| refuse("/actor", format!("`actor`: {error}")))
+            }
+            None => ResourceRef::new("service", self.name.as_str()).map_err(|error| {
+                let detail = format!(
+                    "`name`: {error}; without `actor`, its requests are recorded as `service:NAME`"
+                );
+                refuse("/name", detail)
+            }),
+        }
+    }
 }
 
 /// A whole number, however it is written: `60.0` is one (JSON Schema core, section 4.2.3).
-fn whole<'de, D: Deserializer<'de>>(given: D) -> Result<Option<NonZeroU32>, D::Error> {
-    let Some(number) = Option::<f64>::deserialize(given)? else { return Ok(None) };
-    let rate = number.to_string().parse().ok().map(Some);
-    rate.ok_or_else(|| D::Error::custom(format!("{number} is none of 1 to {RATE_MAX}")))
+fn quota(rate: f64) -> Result<NonZeroU32, Refusal> {
+    let whole = rate.to_string().parse().ok().filter(|rate: &NonZeroU32| rate.get() <= RATE_MAX);
+    whole.ok_or_else(|| {
+        let detail = format!("`rate_per_minute`: {rate} is none of 1 to {RATE_MAX}");
+        refuse("/rate_per_minute", detail)
+    })
 }
 
 fn scopes(words: &[String]) -> Result<Vec<Scope>, Refusal> {

@@ -9,6 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::form::{RoleForm, permission_schema, role_example};
 use super::manages::{OfRole, role_doc};
 use crate::import;
+use crate::json::object::only_objects;
 use crate::role::{
     ABOUT_LEN_MAX, NewRole, PERMISSIONS_MAX, Permission, RIGHTS_WITHIN, RoleError, RoleName,
     Written,
@@ -26,12 +27,14 @@ const JSON: [&str; 1] = ["application/json"];
 
 /// A role as it is to be.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 pub(crate) struct Given {
     permissions: Vec<String>,
     about: Option<String>,
     reason: Option<String>,
 }
+
+only_objects!(Given);
 
 pub(crate) fn doc() -> Doc {
     let editor = serde_json::json!({

@@ -7,13 +7,14 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use crate::json::object::only_objects;
 use crate::server::api::selections::{Given, Terms, id_schema, properties};
 use crate::server::openapi::text::{anything, or_null};
 use crate::server::reason;
 
 /// What is to be planned.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 pub(super) struct PlanBody {
     selection: Option<Uuid>,
     ids: Option<Vec<String>>,
@@ -24,7 +25,7 @@ pub(super) struct PlanBody {
 
 /// What is to be run.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 pub(super) struct RunBody {
     selection: Option<Uuid>,
     ids: Option<Vec<String>>,
@@ -34,6 +35,8 @@ pub(super) struct RunBody {
     pub(super) reason: Option<String>,
     pub(super) token: Option<String>,
 }
+
+only_objects!(PlanBody, RunBody);
 
 /// Left out, the input has no fields.
 fn input(given: Option<Value>) -> Value {

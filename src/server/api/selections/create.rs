@@ -11,6 +11,7 @@ use super::form::{SelectionForm, example};
 use super::which::{Terms, properties, select};
 use crate::access::Scope;
 use crate::import;
+use crate::json::object::only_objects;
 use crate::server::api::actions::type_of;
 use crate::server::caller::Acts;
 use crate::server::openapi::text::resource_type;
@@ -23,7 +24,7 @@ const JSON: [&str; 1] = ["application/json"];
 
 /// What is to be selected.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", expecting = "an object", deny_unknown_fields)]
 struct Body {
     #[serde(rename = "type")]
     kind: String,
@@ -31,6 +32,8 @@ struct Body {
     filter: Option<Value>,
     q: Option<String>,
 }
+
+only_objects!(Body);
 
 pub(crate) fn doc() -> Doc {
     let ids = json!({"type": "issue", "ids": ["70", "71"]});

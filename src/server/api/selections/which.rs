@@ -10,7 +10,7 @@ use crate::resource::ResourceType;
 use crate::run::{Filter, SELECTED_LEN_MAX, SelectionInfo, Which};
 use crate::search::Query;
 use crate::server::openapi::text::{or_null, resource_id, search_text, uuid};
-use crate::server::read::search_faults;
+use crate::server::read::search_of_body;
 use crate::server::{AppState, Caller, Fault, Kind, Problem};
 
 /// What a body says of it. Fields may be null, which is as if they were left out.
@@ -66,11 +66,7 @@ impl Terms {
             (Some(ids), Some(rows), None) => {
                 Some(Which::Within { ids, rows: Filter::from_json(&rows)? })
             }
-            (None, None, Some(q)) => {
-                let query = Query::parse(&q)
-                    .map_err(|error| Problem::faults(Kind::Body, search_faults("q", error)))?;
-                Some(Which::Log(query))
-            }
+            (None, None, Some(q)) => Some(Which::Log(Query::parse(&q).map_err(search_of_body)?)),
             _ => return Err(too_much(choices)),
         })
     }

@@ -19,8 +19,10 @@ async fn search_is_counted_by_value_and_by_time() {
     assert_eq!((&facets["count"], &facets["capped"]), (&json!(5), &json!(true)));
     let top = json!([{ "value": "project:0", "name": null, "count": 3 }]);
     assert_eq!(facets["facets"]["target"], top);
-    // One more than the cap is looked at, to know that there is more.
-    assert_eq!(facets["facets"]["verb"][0]["count"], 6);
+    // One more than the cap is looked at, to know that there is more, and not counted.
+    assert_eq!(facets["facets"]["verb"][0]["count"], 5);
+    let one = get("facets?keys=outcome&cap=1").await;
+    assert_eq!((&one["count"], &one["facets"]["outcome"][0]["count"]), (&json!(1), &json!(1)));
     let bars = get("histogram?bucket=week&by=verb&q=verb:close").await;
     assert_eq!((&bars["bucket"], &bars["bars"][0]["value"]), (&json!("week"), &json!("close")));
     let sum: i64 = bars["bars"]
@@ -81,7 +83,15 @@ async fn search_is_explained() {
     assert!(told["indexes"].is_array(), "{told}");
     let fault = parse(r#"{"q": "actr:x"}"#).await.problem(400, "invalid-body")["errors"][0].clone();
     assert_eq!((&fault["offset"], &fault["suggestion"]), (&json!(0), &json!("actor")));
-    for body in ["", "{}", r#"{"q": 1}"#, r#"{"q": "a", "x": 1}"#] {
-        parse(body).await.problem(400, "invalid-body");
+    assert_eq!((&fault["pointer"], &fault["parameter"]), (&json!("/q"), &json!(null)));
+    for (body, pointer) in [
+        ("", ""),
+        ("{}", "/q"),
+        (r#"{"q": 1}"#, "/q"),
+        (r#"{"q": "a", "x": 1}"#, "/x"),
+        (r#"["actor:ann"]"#, ""),
+    ] {
+        let problem = parse(body).await.problem(400, "invalid-body");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
 }

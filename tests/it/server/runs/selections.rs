@@ -95,7 +95,18 @@ async fn what_selects_nothing_or_says_too_much_is_refused() {
     assert_eq!(slip["errors"][0]["suggestion"], "ids");
     room.post("/selections", json!({"type": "user", "ids": ["1"]})).await.problem(404, "not-found");
     let wrong = room.post("/selections", json!({"type": "article", "q": "actr:x"})).await;
-    assert_eq!(wrong.problem(400, "invalid-body")["errors"][0]["code"], "unknown-key");
+    let fault = wrong.problem(400, "invalid-body")["errors"][0].clone();
+    assert_eq!((&fault["code"], &fault["pointer"]), (&json!("unknown-key"), &json!("/q")));
+    // Fields in the order of the source, which is no form that anybody was told of.
+    let run = json!([null, ["1"], null, null, null, null, null]);
+    for (path, body) in [
+        ("/selections", json!(["article", ["1"], null, null])),
+        ("/resources/article/actions/publish/runs", run),
+        ("/resources/article/actions/publish:plan", json!([null, ["1"], null, null, null])),
+    ] {
+        room.post(path, body).await.problem(400, "invalid-body");
+    }
+    assert_eq!(room.states(1).await, ["draft"]);
     let plain =
         room.post_by(WRITER, "/selections", &[], json!({"type": "article", "ids": ["1"]})).await;
     plain.problem(403, "missing-scope");
