@@ -29,7 +29,10 @@ INSERT INTO gesta.follow AS f (tenant, id, follower_type, follower_id, followed_
     since, muted)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (tenant, id) DO UPDATE
-SET roles = excluded.roles, verbs = excluded.verbs, since = excluded.since, muted = excluded.muted
+SET roles = CASE WHEN 'roles' = ANY ($12) THEN f.roles ELSE excluded.roles END,
+    verbs = CASE WHEN 'verbs' = ANY ($12) THEN f.verbs ELSE excluded.verbs END,
+    since = CASE WHEN 'since' = ANY ($12) THEN f.since ELSE excluded.since END,
+    muted = CASE WHEN 'muted' = ANY ($12) THEN f.muted ELSE excluded.muted END
 RETURNING f.id, f.follower_type, f.follower_id, f.followed_type, f.followed_id, f.flag, f.roles, f.verbs, f.since,
     f.muted, f.created_at, (f.xmax = 0) AS is_new";
 
@@ -104,6 +107,8 @@ pub struct Follow {
     since: Option<DateTime<Utc>>,
     muted: bool,
     telling: Telling,
+    /// Columns that an edge which is there already keeps as they are.
+    kept: Vec<&'static str>,
 }
 
 impl Follow {
@@ -119,6 +124,7 @@ impl Follow {
             since: None,
             muted: false,
             telling: Telling::Told,
+            kept: Vec::new(),
         }
     }
 
@@ -167,6 +173,13 @@ impl Follow {
     #[must_use]
     pub fn silent(mut self) -> Self {
         self.telling = Telling::Silent;
+        self
+    }
+
+    /// Leaves these columns of an edge that is there already as they are; a new one is given them.
+    #[must_use]
+    pub(crate) fn keeping(mut self, columns: impl IntoIterator<Item = &'static str>) -> Self {
+        self.kept.extend(columns);
         self
     }
 
@@ -223,7 +236,7 @@ impl Store {
         let roles: Vec<_> = follow.roles.iter().map(|role| role.as_str()).collect();
         let (follower, followed) = (&follow.follower.resource, &follow.followed.resource);
         let id = edge_id(follower, followed, &follow.flag);
-        let params: [&(dyn ToSql + Sync); 11] = [
+        let params: [&(dyn ToSql + Sync); 12] = [
             &ctx.tenant.as_str(),
             &id,
             &follower.kind.as_str(),
@@ -235,6 +248,7 @@ impl Store {
             &follow.verbs,
             &follow.since,
             &follow.muted,
+            &follow.kept,
         ];
         let rows = write(tx, ctx, FOLLOW, &params).await.map_err(FollowError::Database)?;
         let Some(row) = rows.first() else { unreachable!("the upsert returns its row") };

@@ -13,13 +13,15 @@ use crate::error::quote;
 use crate::format::Format;
 use crate::resource::{Named, ResourceRef};
 use crate::server::edge::{self, EdgeForm};
-use crate::server::openapi::text::{flag, resource_id, resource_type, words};
+use crate::server::openapi::text::{flag, resource_id, resource_type, word_like, words};
 use crate::server::openapi::{Doc, LOCATION, Media, Tag};
 use crate::server::path::resource;
-use crate::server::read::{Reading, parameter};
+use crate::server::read::{Reading, VERBS, parameter, verbs};
 use crate::server::reply::NoContent;
 use crate::server::status::{CREATED, NO_CONTENT, OK};
-use crate::server::{AppState, Created, JsonReply, Kind, Pairs, Parameters, Path, Problem, Query};
+use crate::server::{
+    AppState, Created, Fault, JsonReply, Kind, Pairs, Parameters, Path, Payload, Problem, Query,
+};
 use crate::store::{AppendError, failed};
 use crate::stream::Role;
 use crate::stream::follow::{Before, Follow, FollowError};
@@ -56,15 +58,16 @@ impl Parameters for FlagQuery {
     }
 }
 
-/// Of which kind, and in which roles.
+/// Of which kind, and in which roles and of which verbs, where that is said.
 #[derive(Debug)]
 pub(crate) struct PutQuery {
     flag: String,
-    roles: Vec<Role>,
+    roles: Option<Vec<Role>>,
+    verbs: Option<Vec<String>>,
 }
 
 impl Parameters for PutQuery {
-    const NAMES: &'static [&'static str] = &["flag", "roles"];
+    const NAMES: &'static [&'static str] = &["flag", "roles", "verbs"];
 
     fn read(pairs: &mut Pairs) -> Self {
         let roles = pairs.read("roles", |text| {
@@ -74,8 +77,22 @@ impl Parameters for PutQuery {
             };
             text.split(',').map(role).collect::<Result<Vec<_>, _>>()
         });
-        let flag = edge::flag(pairs);
-        Self { flag, roles: roles.unwrap_or_else(|| vec![Role::Actor]) }
+        let verbs =
+            pairs.read("verbs", |text| if text.is_empty() { Ok(Vec::new()) } else { verbs(text) });
+        Self { flag: edge::flag(pairs), roles, verbs }
+    }
+}
+
+impl PutQuery {
+    /// What was not said stays as it is, also what no parameter says.
+    fn follow(self, follower: &Named, followed: &ResourceRef) -> Follow {
+        let said = [("roles", self.roles.is_some()), ("verbs", self.verbs.is_some())];
+        let unsaid = said.into_iter().filter(|(_, is_said)| !is_said).map(|(column, _)| column);
+        Follow::new(follower, followed)
+            .flag(self.flag)
+            .roles(self.roles.unwrap_or_else(|| vec![Role::Actor]))
+            .verbs(self.verbs.unwrap_or_default())
+            .keeping(unsaid.chain(["since", "muted"]))
     }
 }
 
@@ -118,9 +135,11 @@ pub(crate) fn get_doc() -> Doc {
 pub(crate) fn put_doc() -> Doc {
     let reply = || [Media::json::<EdgeForm>(EdgeForm::example())];
     edge("follow", "Follow something", Scope::EventsWrite)
-        .text("For oneself `events:write` is enough; for others `feeds:manage` is needed. It can be sent again.")
+        .text("For oneself `events:write` is enough; for others `feeds:manage` is needed. It can be sent again. \
+             What is not said is as it was; at first it is followed as actor, with all verbs. There is no body.")
         .or(Scope::FeedsManage)
         .query("roles", "In which roles its actions are in the feed.", words(Role::ALL.map(Role::as_str)))
+        .query("verbs", "Of which verbs, with commas between; empty for all.", word_like(&format!("^$|{VERBS}")))
         .answers_with(CREATED, "It is followed now.", &[LOCATION], reply())
         .answers(OK, "It was followed before.", reply())
 }
@@ -141,9 +160,8 @@ pub(crate) async fn get(
     reading.place.format(&[Format::Json])?;
     let Pair { follower, followed } = pair;
     let is_following = reader.is_following(&follower, &followed, &asked.flag).await?;
+    reading.record(&Read::of(&follower, &reading.told(&named(&asked.flag)))).await?;
     let flag = Some(asked.flag).filter(|flag| !flag.is_empty());
-    let pairs: Vec<_> = flag.iter().map(|flag| ("flag", flag.clone())).collect();
-    reading.record(&Read::of(&follower, &reading.told(&pairs))).await?;
     Ok(JsonReply(Answer { follower, followed, flag, is_following }).into_response())
 }
 
@@ -151,9 +169,15 @@ pub(crate) async fn put(
     reading: Reading,
     pair: Pair,
     Query(asked): Query<PutQuery>,
+    payload: Payload,
 ) -> Result<Response, Problem> {
     let (ctx, follower) = may_change(&reading, pair.follower)?;
-    let follow = Follow::new(&follower, &pair.followed).flag(asked.flag).roles(asked.roles);
+    if !payload.bytes.is_empty() {
+        let detail = "a body is not read here; give `roles` and `verbs` as parameters of the URL";
+        return Err(Problem::fault(Kind::Body, Fault::pointer("", "unknown", detail)));
+    }
+    let flag = named(&asked.flag);
+    let follow = asked.follow(&follower, &pair.followed);
     let store = reading.state.store();
     let mut client = store.client().await?;
     let tx = client.transaction().await.map_err(failed("begin"))?;
@@ -164,7 +188,7 @@ pub(crate) async fn put(
     match before {
         Before::Edge => Ok(JsonReply(value).into_response()),
         Before::Nothing => {
-            let location = reading.place.url(&[]);
+            let location = reading.place.url(&flag);
             Ok(Created { value, location }.into_response())
         }
     }
@@ -183,6 +207,11 @@ pub(crate) async fn delete(
     tx.commit().await.map_err(failed("commit"))?;
     store.bell().ring();
     Ok(NoContent)
+}
+
+/// The parameter of a kind; none of any.
+fn named(flag: &str) -> Vec<(&'static str, String)> {
+    if flag.is_empty() { Vec::new() } else { vec![("flag", flag.to_owned())] }
 }
 
 /// Whoever manages feeds may change anybody's follows; everybody else their own, which is told by an action, as all that
@@ -211,9 +240,9 @@ impl From<FollowError> for Problem {
             FollowError::Record(AppendError::Invalid { problem, .. }) => {
                 Self::new(Kind::Parameter, problem.to_string())
             }
-            error @ (FollowError::Record(_)
-            | FollowError::Verb { .. }
-            | FollowError::Verbs { .. }) => Self::internal(&error),
+            FollowError::Verb { .. } => parameter("verbs", "invalid-value", text),
+            FollowError::Verbs { .. } => parameter("verbs", "too-many", text),
+            error @ FollowError::Record(_) => Self::internal(&error),
         }
     }
 }

@@ -27,7 +27,7 @@ const PAGE_LEN: usize = 50;
 const WHOLE: [Format; 2] = [Format::Ndjson, Format::Csv];
 
 /// Verbs, with commas between.
-const VERBS: &str =
+pub(crate) const VERBS: &str =
     r"^[^,\u0000-\u001f\u007f-\u009f]{1,255}(,[^,\u0000-\u001f\u007f-\u009f]{1,255})*$";
 
 /// How much of a list.
@@ -122,7 +122,7 @@ pub(crate) fn search(pairs: &mut Pairs) -> Option<Query> {
 fn common(pairs: &mut Pairs) -> Listing {
     Listing {
         q: None,
-        verbs: comma_separated(pairs, "verb"),
+        verbs: pairs.read("verb", verbs).unwrap_or_default(),
         since: pairs.parse("since"),
         until: pairs.parse("until"),
         role: None,
@@ -134,19 +134,16 @@ fn common(pairs: &mut Pairs) -> Listing {
     }
 }
 
-/// Words with commas between.
-fn comma_separated(pairs: &mut Pairs, name: &str) -> Vec<String> {
-    let words = pairs.read(name, |text| {
-        let words: Vec<_> = text.split(',').map(str::to_owned).collect();
-        if let Some(word) = words.iter().find(|word| !is_verb(word)) {
-            return Err(format!(
-                "{} is no verb; give one, or several with commas between",
-                quote(word)
-            ));
+/// Verbs with commas between.
+pub(crate) fn verbs(text: &str) -> Result<Vec<String>, String> {
+    let words: Vec<_> = text.split(',').map(str::to_owned).collect();
+    match words.iter().find(|word| !is_verb(word)) {
+        Some(word) => {
+            let allowed = "give one, or several with commas between";
+            Err(format!("{} is no verb; {allowed}", quote(word)))
         }
-        Ok(words)
-    });
-    words.unwrap_or_default()
+        None => Ok(words),
+    }
 }
 
 fn limit(text: &str) -> Result<Limit, String> {

@@ -25,7 +25,7 @@ mod subject;
 mod window;
 mod wrong;
 
-pub(super) use listing::{FeedListing, Listing, TypeListing, search};
+pub(super) use listing::{FeedListing, Listing, TypeListing, VERBS, search, verbs};
 pub(super) use page::linked;
 pub(super) use reading::Reading;
 pub(super) use renewal::Renewal;

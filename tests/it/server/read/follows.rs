@@ -1,8 +1,9 @@
 //! Follows: begun and ended, as often as one likes, by oneself or by whoever manages feeds.
 
 use axum::http::Method;
-use gesta::StreamQuery;
 use gesta::access::{NewKey, Scope};
+use gesta::stream::Role;
+use gesta::{Context, Follow, StreamQuery};
 use serde_json::{Value, json};
 
 use super::{page, path_of};
@@ -22,7 +23,8 @@ async fn following_and_ending_it_can_be_sent_again() {
     let path = "user/ann/project/9?flag=liking&roles=target,object";
     let made = send(&rig, Method::PUT, ANN, path).await;
     assert_eq!(made.code(), 201);
-    assert!(made.header("location").ends_with("/api/v1/follows/user/ann/project/9"));
+    let location = made.header("location");
+    assert!(location.ends_with("/api/v1/follows/user/ann/project/9?flag=liking"), "{location}");
     let edge = made.json();
     assert_eq!(edge["follower"], json!({ "type": "user", "id": "ann" }));
     assert_eq!((&edge["flag"], &edge["roles"]), (&json!("liking"), &json!(["target", "object"])));
@@ -46,6 +48,52 @@ async fn following_and_ending_it_can_be_sent_again() {
     assert!(told.iter().all(|action| action.actor == resource("user:ann").named("Ann")));
     assert!(told[0].context.as_ref().expect("a context").get().contains("request_id"));
     check_log(&db).await;
+}
+
+#[tokio::test]
+async fn what_is_not_said_of_a_follow_stays_as_it_was() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    let (ann, project) = (resource("user:ann"), resource("project:9"));
+    let follow = Follow::new(&ann, &project).verbs(["close"]).roles([Role::Target]).muted();
+    let follow = follow.since("2026-01-02T00:00:00Z".parse().expect("a time"));
+    let mut client = rig.store.client().await.expect("a client");
+    let tx = client.transaction().await.expect("a transaction");
+    rig.store.follow(&tx, &Context::new(&ann), &follow).await.expect("followed");
+    tx.commit().await.expect("committed");
+    let put = async |query: &str| {
+        let answer = send(&rig, Method::PUT, ANN, &format!("user/ann/project/9{query}")).await;
+        assert_eq!(answer.code(), 200, "{answer:?}");
+        let edge = answer.json();
+        assert_eq!(edge["since"], "2026-01-02T00:00:00.000000Z");
+        assert_eq!(edge["muted"], true);
+        (edge["roles"].clone(), edge["verbs"].clone())
+    };
+    assert_eq!(put("").await, (json!(["target"]), json!(["close"])));
+    assert_eq!(put("?verbs=open,close").await, (json!(["target"]), json!(["open", "close"])));
+    assert_eq!(put("?roles=object").await, (json!(["object"]), json!(["open", "close"])));
+    assert_eq!(put("?verbs=").await, (json!(["object"]), json!([])));
+    let new = send(&rig, Method::PUT, ANN, "user/ann/project/8?verbs=close").await.json();
+    assert_eq!((&new["roles"], &new["verbs"]), (&json!(["actor"]), &json!(["close"])));
+    let many = vec!["x"; 101].join(",");
+    for verbs in [",", "a%00", &many] {
+        let path = format!("user/ann/project/8?verbs={verbs}");
+        let problem = send(&rig, Method::PUT, ANN, &path).await.problem(400, "invalid-parameter");
+        assert_eq!(problem["errors"][0]["parameter"], "verbs");
+    }
+    check_log(&db).await;
+}
+
+#[tokio::test]
+async fn body_of_a_follow_is_refused() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    let key = rig.bearer(ANN);
+    let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+    let path = "/api/v1/follows/user/ann/project/9";
+    let answer = rig.send(Method::PUT, path, &headers, r#"{"verbs":["close"]}"#).await;
+    answer.problem(400, "invalid-body");
+    assert_eq!(rig.send(Method::PUT, path, &headers, "").await.code(), 201, "nothing was stored");
 }
 
 #[tokio::test]
