@@ -19,6 +19,7 @@ use super::prose;
 use super::site::Site;
 use crate::action::form::time;
 use crate::action::{Action, Outcome};
+use crate::registry::Registry;
 use crate::resource::Named;
 
 /// Verbs and their types (Activity Vocabulary, section 3.1). The last two of them have no object.
@@ -186,20 +187,44 @@ pub(super) fn item(
     action: &Action,
     sentence: &str,
 ) -> io::Result<()> {
-    let party = |named| Party::of(named, &meta.site);
-    let activity = Activity {
-        id: meta.site.action(action.id),
-        kind: kind(action),
-        summary: prose::escape(sentence).into_owned(),
-        content: prose::content(action),
-        published: time(action.occurred_at),
-        actor: party(&action.actor),
-        object: action.object.as_ref().map(party),
-        target: action.target.as_ref().map(party),
-        verb: &action.verb,
-        outcome: (action.outcome != Outcome::Ok).then(|| action.outcome.as_str()),
-    };
-    Ok(serde_json::to_writer(out, &activity)?)
+    Ok(serde_json::to_writer(out, &Activity::of(&meta.site, action, sentence))?)
+}
+
+/// One action that stands by itself.
+///
+/// # Errors
+/// When something cannot be written as JSON; none is known.
+pub fn activity(site: &Site, action: &Action, registry: &Registry) -> io::Result<Vec<u8>> {
+    let sentence = prose::sentence(registry, action);
+    let activity = Activity::of(site, action, &sentence);
+    Ok(serde_json::to_vec(&Document { context: context(), activity })?)
+}
+
+/// An activity that is all of a document.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "@context")]
+    context: Value,
+    #[serde(flatten)]
+    activity: Activity<'a>,
+}
+
+impl<'a> Activity<'a> {
+    fn of(site: &Site, action: &'a Action, sentence: &str) -> Self {
+        let party = |named| Party::of(named, site);
+        Self {
+            id: site.action(action.id),
+            kind: kind(action),
+            summary: prose::escape(sentence).into_owned(),
+            content: prose::content(action),
+            published: time(action.occurred_at),
+            actor: party(&action.actor),
+            object: action.object.as_ref().map(party),
+            target: action.target.as_ref().map(party),
+            verb: &action.verb,
+            outcome: (action.outcome != Outcome::Ok).then(|| action.outcome.as_str()),
+        }
+    }
 }
 
 /// What follows the items.

@@ -14,8 +14,7 @@ pub(super) fn head(out: &mut Vec<u8>, meta: &Meta) -> io::Result<()> {
     let mut xml = Xml::new(out);
     xml.declare()?;
     xml.open("feed", &[("xmlns", "http://www.w3.org/2005/Atom"), ("xml:lang", "en-us")])?;
-    let links = &meta.links;
-    xml.text("id", &meta.site.feed_tag(links.first.as_ref().unwrap_or(&links.this)))?;
+    xml.text("id", &meta.site.feed_tag(&meta.subject))?;
     xml.text_with("title", &[("type", "text")], &meta.title)?;
     xml.text_with("subtitle", &[("type", "text")], &meta.description)?;
     xml.text("updated", &time(meta.updated))?;

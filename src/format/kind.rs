@@ -105,7 +105,7 @@ impl Format {
     /// The format that a header `Accept` asks for (RFC 9110, section 12.5.1), out of those offered, the preferred one first.
     ///
     /// The most specific range that matches a format says how much it is wanted; parameters other than `q` are not
-    /// compared, and ranges that cannot be read are passed over. Of formats wanted alike, one that is named goes before one
+    /// compared, but that CSV has a header here is (RFC 4180, section 3), and ranges that cannot be read are passed over. Of formats wanted alike, one that is named goes before one
     /// that falls under a wildcard, then the one offered first. Without a header everything is wanted.
     ///
     /// # Errors
@@ -136,6 +136,9 @@ impl Format {
     fn fits(self, range: &MediaType<'_>) -> Option<Fit> {
         let own = MediaType::parse(self.media_type()).ok()?;
         let star = Name::new("*")?;
+        if self == Self::Csv && is_headless(range) {
+            return None;
+        }
         if range.essence() == own.essence() || self.is_also(range) {
             Some(Fit::Exact)
         } else if range.ty == own.ty && range.subty == star && range.suffix.is_none() {
@@ -178,6 +181,12 @@ enum Fit {
     Type,
     /// `text/csv`.
     Exact,
+}
+
+/// Whether it is CSV without the names of its columns.
+fn is_headless(range: &MediaType<'_>) -> bool {
+    let header = Name::new("header").and_then(|name| range.get_param(name));
+    header.is_some_and(|header| header.unquoted_str().eq_ignore_ascii_case("absent"))
 }
 
 /// How much a range is wanted, in thousandths; nothing where that cannot be read (RFC 9110, section 12.4.2).
@@ -234,7 +243,13 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_refused_with_the_choices() {
-        for accept in ["text/html", "application/ld+json", "*/*;q=0", "image/*, text/csv;q=0.0"] {
+        for accept in [
+            "text/html",
+            "application/ld+json",
+            "*/*;q=0",
+            "image/*, text/csv;q=0.0",
+            "text/csv; header=absent",
+        ] {
             assert_eq!(chosen(accept), None, "{accept}");
         }
         let refused = Format::negotiate(Some("text/html"), &[Format::Json, Format::Csv]);

@@ -70,6 +70,9 @@ pub struct Meta {
     pub updated: DateTime<Utc>,
     /// The pages around it.
     pub links: Links,
+    /// Which actions it has, for ever: the path below the base, and the parameters that select them. It is the same for all
+    /// formats and pages, and the id of a feed is made of it.
+    pub subject: String,
     /// The search that it answers, as it was understood.
     pub query: Option<String>,
     /// Where everything in it is.

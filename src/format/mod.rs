@@ -33,6 +33,8 @@ mod site;
 mod xml;
 
 #[cfg(feature = "server")]
+pub use as2::activity;
+#[cfg(feature = "server")]
 pub use encoder::Encoder;
 #[cfg(feature = "server")]
 pub use item::Item;

@@ -68,11 +68,11 @@ impl Site {
         format!("{}/events/{id}", self.base)
     }
 
-    /// Where a resource is, in whatever role it stands: `BASE/objects/TYPE/ID`, escaped.
+    /// Where a resource is, in whatever role it stands: its stream `BASE/any/TYPE/ID/events`, escaped.
     #[must_use]
     pub fn resource(&self, resource: &ResourceRef) -> String {
         let (kind, id) = (segment(resource.kind.as_str()), segment(resource.id.as_str()));
-        format!("{}/objects/{kind}/{id}", self.base)
+        format!("{}/any/{kind}/{id}/events", self.base)
     }
 
     /// The tag URI of an action: `tag:HOST,DAY:TENANT/events/ID`.
@@ -81,14 +81,12 @@ impl Site {
         format!("tag:{}:{}/events/{id}", self.authority, segment(self.tenant.as_str()))
     }
 
-    /// The tag URI of a feed by its URL: everything but the base and the query.
+    /// The tag URI of a feed by what selects its actions: a path below the base, with parameters or without.
     #[must_use]
-    pub fn feed_tag(&self, url: &str) -> String {
-        let path = url.strip_prefix(&self.base).unwrap_or(url);
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        let is_plain = |byte| is_unreserved(byte) || b"/%:@!$&'()*+,;=".contains(&byte);
-        let path = percent::encode(path.trim_start_matches('/'), is_plain);
-        format!("tag:{}:{}/{path}", self.authority, segment(self.tenant.as_str()))
+    pub fn feed_tag(&self, subject: &str) -> String {
+        let is_plain = |byte| is_unreserved(byte) || b"/?%:@!$&'()*+,;=".contains(&byte);
+        let subject = percent::encode(subject.trim_start_matches('/'), is_plain);
+        format!("tag:{}:{}/{subject}", self.authority, segment(self.tenant.as_str()))
     }
 }
 
@@ -133,12 +131,12 @@ mod tests {
         let file = ResourceRef::new("file", "docs/ä?#.md").expect("valid");
         let base = "HTTPS://Example.com:8443/api/v1";
         assert_eq!(site.action(id), format!("{base}/events/{id}"));
-        assert_eq!(site.resource(&file), format!("{base}/objects/file/docs%2F%C3%A4%3F%23.md"));
+        assert_eq!(site.resource(&file), format!("{base}/any/file/docs%2F%C3%A4%3F%23.md/events"));
         assert_eq!(site.action_tag(id), format!("tag:example.com,2026-01-01:a%20b/events/{id}"));
-        let feed = site.feed_tag(&format!("{base}/feeds/user:1.atom?cursor=x"));
-        assert_eq!(feed, "tag:example.com,2026-01-01:a%20b/feeds/user:1.atom");
+        let feed = site.feed_tag("/feeds/user/ä?flag=x y");
+        assert_eq!(feed, "tag:example.com,2026-01-01:a%20b/feeds/user/%C3%A4?flag=x%20y");
         let up = ResourceRef::new("file", "..").expect("valid");
-        assert!(site.resource(&up).ends_with("/file/%2E%2E"));
+        assert!(site.resource(&up).ends_with("/file/%2E%2E/events"));
     }
 
     #[test]

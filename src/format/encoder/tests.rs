@@ -24,6 +24,7 @@ fn meta(links: Links) -> Meta {
         author: "Gesta at Example".to_owned(),
         updated: "2026-11-20T14:03:22.13Z".parse().expect("a time"),
         links,
+        subject: "/objects/issue/70/events".to_owned(),
         query: Some("verb:close".to_owned()),
         source: event::source("act", &tenant),
         site: Site::new("https://example.com/api/v1", tenant, since).expect("a base"),
@@ -226,7 +227,7 @@ fn syndication_has_language_namespaces_titles_people_and_lasting_ids() {
         let atom = [
             r#"xmlns="http://www.w3.org/2005/Atom""#,
             r#"xml:lang="en-us""#,
-            "<uri>https://example.com/api/v1/objects/user/42",
+            "<uri>https://example.com/api/v1/any/user/42/events</uri>",
             "<id>tag:example.com,2026-01-01:default/events/",
         ];
         for (format, parts) in [(Format::Rss, &rss[..]), (Format::Atom, &atom[..])] {

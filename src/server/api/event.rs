@@ -1,9 +1,9 @@
-//! `GET /events/{id}`: one action, whole.
+//! `GET /events/{id}`: one action, whole, or as the activity that lists call by this URL.
 //!
 //! An action never changes, but who may see it can (`gesta.visibility`). So a client may keep it, and asks each time
 //! whether it still may: `ETag` and `Cache-Control: private, no-cache`.
 
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::access::Scope;
 use crate::action::Action;
-use crate::format::Format;
+use crate::format::{Format, activity};
 use crate::server::openapi::text::action_id;
 use crate::server::openapi::{CACHE_CONTROL as CACHING, Doc, ETAG as TAGGED, Media, Tag, examples};
 use crate::server::path::ActionPath;
@@ -22,6 +22,7 @@ use crate::server::reply::{NotModified, json};
 use crate::server::status::{NOT_MODIFIED, OK};
 use crate::server::{Kind, Problem, Query};
 
+const FORMATS: [Format; 2] = [Format::Json, Format::ActivityStreams];
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 pub(crate) fn doc() -> Doc {
@@ -35,7 +36,13 @@ pub(crate) fn doc() -> Doc {
             OK,
             "The action.",
             &[TAGGED, CACHING],
-            [Media::json::<Action>(examples::stored())],
+            [
+                Media::json::<Action>(examples::stored()),
+                Media::object(
+                    Format::ActivityStreams.media_type(),
+                    "An activity (Activity Streams 2.0).",
+                ),
+            ],
         )
         .answers_with(NOT_MODIFIED, "The client has it.", &[TAGGED, CACHING], [])
         .problems([Kind::NotFound, Kind::NotAcceptable])
@@ -48,11 +55,26 @@ pub(crate) async fn get(
     Query(()): Query<()>,
 ) -> Result<Response, Problem> {
     let reader = reading.reader(Scope::EventsRead)?;
-    reading.place.format(&[Format::Json])?;
+    let format = reading.place.format(&FORMATS)?;
     let action = reading.action(&reader, id, &[]).await?;
-    let body = serde_json::to_vec(&action).map_err(|error| Problem::internal(&error))?;
+    let body = match format {
+        Format::ActivityStreams => {
+            let site = reading.place.site(reading.tenant()?)?;
+            activity(&site, &action, reader.store().registry())
+        }
+        _ => serde_json::to_vec(&action).map_err(Into::into),
+    };
+    let body = body.map_err(|error| Problem::internal(&error))?;
     let tag = tag(&body);
-    let mut response = if has(&headers, &tag) { NotModified.into_response() } else { json(body) };
+    let mut response = if has(&headers, &tag) {
+        NotModified.into_response()
+    } else {
+        let mut response = json(body);
+        let kind = HeaderValue::from_static(format.content_type());
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -237,7 +237,20 @@ impl Listing {
     /// The parameters that say which actions, as they were understood: relative times are fixed, so that they mean the
     /// same with the next page.
     pub(super) fn told(&self, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
-        let moment = |when: Option<DateTime<Utc>>| when.map(time);
+        self.choice(|when| time(when.at(now)))
+    }
+
+    /// The same, with relative times as such: they name the same list tomorrow.
+    pub(super) fn lasting(&self) -> Vec<(&'static str, String)> {
+        self.choice(|when| match when {
+            When::Ago(length) => format!("{}s", length.num_seconds()),
+            When::Today => "today".to_owned(),
+            When::Yesterday => "yesterday".to_owned(),
+            When::At(moment, _) => time(moment),
+        })
+    }
+
+    fn choice(&self, moment: impl Fn(When) -> String) -> Vec<(&'static str, String)> {
         let word = |is_there: bool, text: &str| is_there.then(|| text.to_owned());
         let pairs = [
             ("q", self.q.as_ref().map(ToString::to_string)),
@@ -245,8 +258,8 @@ impl Listing {
             ("flag", word(!self.flag.is_empty(), &self.flag)),
             ("self", word(self.with_own, "true")),
             ("verb", word(!self.verbs.is_empty(), &self.verbs.join(","))),
-            ("since", moment(self.since(now))),
-            ("until", moment(self.until(now))),
+            ("since", self.since.map(&moment)),
+            ("until", self.until.map(&moment)),
         ];
         pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }

@@ -63,6 +63,7 @@ pub(super) fn encoder(
         author: AUTHOR.to_owned(),
         updated: items.first().map_or(asked.now, |entry| entry.action().occurred_at),
         links,
+        subject: asked.subject_of(reading),
         query: asked.listing.q.as_ref().map(ToString::to_string),
         site: reading.place.site(tenant)?,
         source: event::source(PREFIX, tenant),

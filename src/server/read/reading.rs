@@ -200,6 +200,16 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// What it is the list of, in whatever format and page, today and later. A feed has two paths.
+    pub(super) fn subject_of(&self, reading: &Reading) -> String {
+        let path = reading.place.subject();
+        let path = match self.subject {
+            Subject::Feed(_) => path.strip_suffix("/events").unwrap_or(path),
+            _ => path,
+        };
+        format!("{path}{}", query(&self.listing.lasting()))
+    }
+
     /// What the log says of it.
     pub(super) fn read(&self, reading: &Reading) -> Result<Read, Problem> {
         let told = reading.told(&self.listing.told(self.now));

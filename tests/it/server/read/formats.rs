@@ -3,7 +3,7 @@
 use axum::http::Method;
 use gesta::format::Format;
 
-use super::{fill, ids};
+use super::{fill, ids, path_of};
 use crate::server::rig::{Answer, READER, Rig};
 use crate::support::database;
 
@@ -105,6 +105,79 @@ async fn links_lead_around_in_headers_and_bodies() {
     assert!(link(&second, "prev").is_some() && link(&second, "next").is_some());
 }
 
+/// What readers of syndication tell feeds apart by (RFC 4287, section 4.2.6).
+#[tokio::test]
+async fn feeds_have_one_id_each() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    fill(&rig, 1).await;
+    let id = async |path: &str| {
+        let answer = accept(&rig, &format!("/api/v1/{path}"), "application/atom+xml").await;
+        assert_eq!(answer.code(), 200, "{answer:?}");
+        let (_, rest) = answer.text().split_once("<id>").expect("an id");
+        rest.split_once("</id>").expect("its end").0.to_owned()
+    };
+    let different = [
+        "events",
+        "events?q=verb:a",
+        "events?q=verb:b",
+        "events?verb=a",
+        "events?since=2026-01-01",
+        "events?since=2d",
+        "types/walk/events?role=actor",
+        "types/walk/events?role=object",
+        "feeds/user/ann",
+        "feeds/user/ann?flag=x",
+        "feeds/user/ann?self=true",
+    ];
+    let mut ids = std::collections::BTreeSet::new();
+    for path in different {
+        assert!(ids.insert(id(path).await), "{path}");
+    }
+    for (path, same) in [
+        ("events", "events.atom"),
+        ("events", "events?limit=7&columns=verb"),
+        ("events?q=verb:a", "events.atom?q=action:a&limit=3"),
+        ("events?since=2d", "events.atom?since=48h"),
+        ("types/walk/events?role=actor", "types/walk/events.atom?role=actor"),
+        ("feeds/user/ann?flag=x", "feeds/user/ann/events.atom?flag=x"),
+    ] {
+        assert_eq!(id(path).await, id(same).await, "{path} {same}");
+    }
+}
+
+#[tokio::test]
+async fn what_documents_link_to_is_there() {
+    let db = database().await;
+    let rig = Rig::start(&db).await;
+    fill(&rig, 1).await;
+    let kind = "application/activity+json";
+    let page = accept(&rig, "/api/v1/events", kind).await.json();
+    let item = &page["first"]["orderedItems"][0];
+    let get = async |url: &serde_json::Value| {
+        let path = path_of(&rig, url).expect("an URL");
+        let answer = accept(&rig, &path, kind).await;
+        assert_eq!((answer.code(), answer.header("content-type")), (200, kind), "{path}");
+        let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        assert!(vary.iter().any(|it| *it == "accept"), "{vary:?}");
+        (answer.header("etag").to_owned(), answer.json())
+    };
+    for role in ["actor", "object", "target"] {
+        get(&item[role]["id"]).await;
+    }
+    let (tag, mut own) = get(&item["id"]).await;
+    assert_eq!(own["@context"], page["@context"]);
+    own.as_object_mut().expect("an object").remove("@context");
+    assert_eq!(own, *item);
+    let path = path_of(&rig, &item["id"]).expect("an URL");
+    let json = accept(&rig, &path, "application/json").await;
+    assert_eq!((json.code(), json.header("content-type")), (200, "application/json"));
+    assert_ne!(json.header("etag"), tag, "another representation");
+    let atom = rig.get_as(READER, "/api/v1/events.atom").await;
+    let uri = item["actor"]["id"].as_str().expect("an URL");
+    assert!(atom.text().contains(&format!("<uri>{uri}</uri>")), "{}", atom.text());
+}
+
 #[tokio::test]
 async fn csv_is_as_it_is_asked_for() {
     let db = database().await;
@@ -115,6 +188,8 @@ async fn csv_is_as_it_is_asked_for() {
     // One URL serves all formats.
     let json = rig.get_as(READER, "/api/v1/events.json?columns=verb&raw=true&cursor=").await;
     assert_eq!(json.json()["items"][0]["object"]["id"], "0");
+    let headless = accept(&rig, "/api/v1/events", "text/csv; header=absent").await;
+    headless.problem(406, "not-acceptable");
     let wrong = rig.get_as(READER, "/api/v1/events.csv?columns=verb,x").await;
     assert_eq!(wrong.problem(400, "invalid-parameter")["errors"][0]["parameter"], "columns");
 }
