@@ -33,7 +33,7 @@ struct Parts {
 pub struct Fault {
     place: Place,
     /// Some bytes of the text there: how many stand before them, and how many they are.
-    span: Option<(usize, usize)>,
+    span: Option<Box<(usize, usize)>>,
     code: &'static str,
     detail: String,
     suggestion: Option<String>,
@@ -77,7 +77,7 @@ impl Fault {
     /// been meant is to be put in their place.
     #[must_use]
     pub(super) fn span(self, offset: usize, len: usize, suggestion: Option<String>) -> Self {
-        Self { span: Some((offset, len)), suggestion, ..self }
+        Self { span: Some(Box::new((offset, len))), suggestion, ..self }
     }
 
     /// In a header.
@@ -124,7 +124,7 @@ impl Serialize for Fault {
             Place::Header(name) => form.serialize_entry("header", name)?,
             Place::Offset(offset) => form.serialize_entry("offset", offset)?,
         }
-        if let Some((offset, len)) = &self.span {
+        if let Some((offset, len)) = self.span.as_deref() {
             form.serialize_entry("offset", offset)?;
             form.serialize_entry("len", len)?;
         }
