@@ -189,10 +189,6 @@ async fn failing_migration_leaves_nothing() {
     let mut client = db.admin().await;
     let mut broken = known();
     let sql = "CREATE TABLE gesta.half (); SELECT 1 / 0";
-    broken.push(Migration { version: 98, name: "0098_broken", sql });
-    let error = migrate_with(&mut client, &broken).await.expect_err("it fails");
-    let text = chain(&error);
-    assert!(text.starts_with("failed to apply migration 0098_broken: division by zero"), "{text}");
     broken.push(Migration { version: last() + 1, name: "9998_broken", sql });
     let error = migrate_with(&mut client, &broken).await.expect_err("it fails");
     let text = chain(&error);
@@ -214,7 +210,6 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
     migrate(&mut cluster.admin("postgres").await).await.expect("migrated");
     let mut later = known();
     let sql = "CREATE TABLE gesta.later ()";
-    later.push(Migration { version: 98, name: "0098_later", sql });
     later.push(Migration { version: last() + 1, name: "9998_later", sql });
 
     let mut stranger = cluster.connect("stranger", "postgres").await;
@@ -228,7 +223,6 @@ async fn later_migration_is_applied_by_a_member_of_the_owner_alone() {
 
     cluster.run(&["GRANT gesta_owner TO dba"]).await;
     let mut dba = cluster.connect("dba", "postgres").await;
-    assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["0098_later"]);
     assert_eq!(migrate_with(&mut dba, &later).await.expect("migrated"), ["9998_later"]);
     let by = "SELECT count(*) FROM gesta.migration WHERE applied_by = 'dba'
         AND (SELECT tableowner FROM pg_tables WHERE tablename = 'later') = 'gesta_owner'";

@@ -27,11 +27,11 @@ async fn people_at_psql_have_tables_of_their_own_and_cannot_change_the_log() {
     assert_eq!(gesta.ok(&count), "1|gesta_user\n");
     let other = ["psql", "-Atc", "SELECT count(*) FROM gesta.action"];
     assert_eq!(gesta.ok(&other), "0\n", "rows of another tenant are not seen");
-    let own = "CREATE TABLE note (id int); INSERT INTO note VALUES (7); SELECT relnamespace::regnamespace \
-               FROM pg_class WHERE relname = 'note'";
+    let own = "CREATE TABLE memo (id int); INSERT INTO memo VALUES (7); SELECT relnamespace::regnamespace \
+               FROM pg_class WHERE relname = 'memo'";
     let made = gesta.ok(&["psql", "-Atqc", own]);
     assert_eq!(made, "gesta_user\n");
-    assert_eq!(gesta.ok(&["psql", "-Atc", "SELECT id FROM note"]), "7\n");
+    assert_eq!(gesta.ok(&["psql", "-Atc", "SELECT id FROM memo"]), "7\n");
     gesta.ok(&["psql", "-qc", "CREATE SCHEMA mine CREATE TABLE mine.more (id int)"]);
     for sql in [
         "UPDATE gesta.action SET verb = 'x'",
