@@ -6,7 +6,10 @@ ours() {
 }
 watch() {
   trap '' HUP INT TERM
-  while read -r word; do printf '%s\n' "$word" >"$answer"; done
+  while read -r word; do
+    if ! kill -0 "$server" || ! ours; then exit; fi
+    printf '%s\n' "$word" >"$answer"
+  done
   for try in 1 2; do
     if ours; then kill -INT "$server"; fi
     exec 0</dev/null

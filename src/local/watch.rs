@@ -23,12 +23,17 @@
 //! new one, since it sends its signal before it closes the FIFO, and a server that has got the signal
 //! takes no connection. (It sends the signal a second time, in case the server was so young that it
 //! ignored the first.)
+//!
+//! If the server is killed while it has users, the next one is watched as well, and the old watcher may
+//! get a word that is meant for the new one. It answers none for a server that is gone, and ends; the
+//! newcomer asks again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -67,6 +72,9 @@ impl From<Hold> for Stdio {
     }
 }
 
+/// How long a newcomer waits for an answer before it asks again.
+const ASK_AGAIN: Duration = Duration::from_millis(300);
+
 /// What a newcomer finds.
 pub(super) enum Watched {
     /// A watcher that has answered: the server stays.
@@ -84,12 +92,16 @@ pub(super) async fn join(home: &Home, deadline: Instant) -> Result<Watched, Loca
         return Ok(Watched::Nobody);
     };
     let word = random_word()?;
-    // One write of less than PIPE_BUF bytes: two newcomers' words are never mixed. If it fails, the
-    // watcher has just gone, or has not read for so long that the pipe is full; the loop tells.
-    // (Rust programs ignore SIGPIPE; one that restores its default must not do so before this.)
-    let _ = pipe.write_all(format!("{word}\n").as_bytes());
     let answer = socket::current(home).join("joined");
+    let mut due = Instant::now();
     loop {
+        if Instant::now() >= due {
+            due += ASK_AGAIN;
+            // One write of less than PIPE_BUF bytes: two newcomers' words are never mixed. If it fails, the
+            // watcher has just gone, or has not read for so long that the pipe is full; the loop tells.
+            // (Rust programs ignore SIGPIPE; one that restores its default must not do so before this.)
+            let _ = pipe.write_all(format!("{word}\n").as_bytes());
+        }
         if fs::read_to_string(&answer).is_ok_and(|text| text.trim_end() == word) {
             return Ok(Watched::Joined(Hold(pipe)));
         }

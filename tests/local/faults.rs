@@ -158,6 +158,25 @@ async fn killed_server_is_recovered_also_while_one_of_its_backends_lingers() {
     room.assert_clean().await;
 }
 
+/// Words of newcomers reach either watcher as long as both read.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn watcher_of_a_killed_server_leaves_newcomers_to_the_one_of_now() {
+    let room = Room::new();
+    let server = room.start().await;
+    kill(room.postmaster(), Signal::SIGKILL).expect("it lives");
+    let again = room.start().await;
+    assert!(!again.joined());
+    let patient = options().wait_max(Duration::from_secs(20));
+    for _ in 0..10 {
+        let guest = Server::start(&room.home, &patient).await.expect("somebody answers");
+        assert!(guest.joined());
+    }
+    drop((server, again));
+    room.wait_until_stopped();
+    room.assert_clean().await;
+}
+
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn stale_process_id_that_somebody_else_has_by_now_is_no_hindrance() {
