@@ -177,6 +177,7 @@ impl Follow {
     }
 
     /// Leaves these columns of an edge that is there already as they are; a new one is given them.
+    #[cfg(feature = "server")]
     #[must_use]
     pub(crate) fn keeping(mut self, columns: impl IntoIterator<Item = &'static str>) -> Self {
         self.kept.extend(columns);
