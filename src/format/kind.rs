@@ -104,9 +104,10 @@ impl Format {
 
     /// The format that a header `Accept` asks for (RFC 9110, section 12.5.1), out of those offered, the preferred one first.
     ///
-    /// The most specific range that matches a format says how much it is wanted; parameters other than `q` are not
-    /// compared, but that CSV has a header here is (RFC 4180, section 3), and ranges that cannot be read are passed over. Of formats wanted alike, one that is named goes before one
-    /// that falls under a wildcard, then the one offered first. Without a header everything is wanted.
+    /// The most specific range that matches a format says how much it is wanted; of parameters other than `q` only `header` of
+    /// CSV is looked at, which has one here (RFC 4180, section 3), and ranges that cannot be read are passed over. Of formats
+    /// wanted alike, one that is named goes before one that falls under a wildcard, then the one offered first. Without a
+    /// header everything is wanted.
     ///
     /// # Errors
     /// Where none of them is acceptable.

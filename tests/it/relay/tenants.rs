@@ -17,11 +17,15 @@ fn of(tenant: &str, id: ActionId, time: chrono::DateTime<chrono::Utc>) -> NewAct
 }
 
 /// The same ids in two tenants.
+async fn append_one(store: &Store, tenant: &str, n: u64) {
+    let time = support::day(1);
+    support::append(store, of(tenant, ActionId::new(time, n), time)).await;
+}
+
 async fn append_twins(store: &Store, numbers: std::ops::Range<u64>) {
     for n in numbers {
-        let time = support::day(1);
         for tenant in ["mallory", "ac/me é"] {
-            support::append(store, of(tenant, ActionId::new(time, n), time)).await;
+            append_one(store, tenant, n).await;
         }
     }
 }
@@ -66,8 +70,7 @@ async fn ids_are_compared_within_their_tenant_after_a_restore() {
     let (db, nats) = (database().await, nats().await);
     {
         let store = db.store().await;
-        let time = support::day(1);
-        support::append(&store, of("mallory", ActionId::new(time, 7), time)).await;
+        append_one(&store, "mallory", 7).await;
         append(&store, 0..20).await;
         let running = start(relay(&db, &nats).await);
         running.until_caught_up().await;
@@ -75,8 +78,7 @@ async fn ids_are_compared_within_their_tenant_after_a_restore() {
     }
     let restored = copy(&db).await;
     append_twins(&restored.store().await, 8..9).await;
-    let time = support::day(1);
-    support::append(&restored.store().await, of("acme", ActionId::new(time, 7), time)).await;
+    append_one(&restored.store().await, "acme", 7).await;
     let running = start(relay(&restored, &nats).await);
     running.until(|news| matches!(news, News::Publishing { compared: Some(21), .. })).await;
     check(&restored, &nats).await;
@@ -102,12 +104,11 @@ async fn publish_as_before(db: &TestDb, nats: &TestNats) {
 async fn stream_that_was_begun_with_bare_ids_goes_on() {
     let (db, nats) = (database().await, nats().await);
     let store = db.store().await;
-    let time = support::day(1);
-    support::append(&store, of("mallory", ActionId::new(time, 7), time)).await;
+    append_one(&store, "mallory", 7).await;
     append(&store, 0..20).await;
     publish_as_before(&db, &nats).await;
     // The broker still knows the id, without a tenant.
-    support::append(&store, of("acme", ActionId::new(time, 7), time)).await;
+    append_one(&store, "acme", 7).await;
     let running = start(relay(&db, &nats).await);
     running.until(|news| matches!(news, News::Publishing { after: 21, .. })).await;
     running.until_caught_up().await;
@@ -120,14 +121,12 @@ async fn bare_ids_are_compared_with_the_tenant_of_their_subject() {
     let (db, nats) = (database().await, nats().await);
     {
         let store = db.store().await;
-        let time = support::day(1);
-        support::append(&store, of("mallory", ActionId::new(time, 7), time)).await;
+        append_one(&store, "mallory", 7).await;
         append(&store, 0..20).await;
         publish_as_before(&db, &nats).await;
     }
     let restored = copy(&db).await;
-    let time = support::day(1);
-    support::append(&restored.store().await, of("acme", ActionId::new(time, 7), time)).await;
+    append_one(&restored.store().await, "acme", 7).await;
     let running = start(relay(&restored, &nats).await);
     running.until(|news| matches!(news, News::Publishing { compared: Some(21), .. })).await;
     check(&restored, &nats).await;
