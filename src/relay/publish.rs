@@ -35,10 +35,11 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 
-use async_nats::header::{self, HeaderValue};
+use async_nats::header::{self, HeaderMap, HeaderValue};
 use async_nats::jetstream::context::{PublishAckFuture, PublishError as Refusal, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context, ErrorCode};
+use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::message::{ID_HEADER, MessageError, MessageId, Outgoing};
@@ -242,23 +243,20 @@ impl Publisher {
         }
     }
 
-    /// The message with its fence: behind the message with this number and, where it matters, this id.
-    fn fenced(&self, message: Outgoing, expected: u64, previous: Option<&str>) -> Outgoing {
-        let Outgoing { id, subject, mut headers, payload } = message;
+    /// Adds the fence: behind the message with this number and, where it matters, this id.
+    fn fence(&self, headers: &mut HeaderMap, expected: u64, previous: Option<&str>) {
         headers.insert(header::NATS_EXPECTED_STREAM, self.stream.as_str());
         headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(expected));
         if let Some(previous) = previous {
             headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, previous);
         }
-        Outgoing { id, subject, headers, payload }
     }
 
     async fn send(
         &self,
-        message: Outgoing,
+        (subject, headers, payload): (String, HeaderMap, Bytes),
         is_asked: bool,
     ) -> Result<Option<PublishAckFuture>, Refusal> {
-        let Outgoing { subject, headers, payload, .. } = message;
         if is_asked {
             let publish = PublishMessage::build().payload(payload).headers(headers);
             return self.jet_stream.send_publish(subject, publish).await.map(Some);
@@ -319,10 +317,11 @@ impl Publishing {
         while waits(self) && self.note().await? {}
         let each = (window / WINDOW_PARTS).clamp(1, ACKED_AT_ONCE);
         let is_asked = is_asked || self.begins || self.unasked + 1 >= each;
-        let (id, expected) = (message.id.clone(), self.expected);
-        let name = message.headers.get(ID_HEADER).map(|value| value.as_str().to_owned());
-        let message = self.publisher.fenced(message, expected, self.previous.as_deref());
-        match self.publisher.send(message, is_asked).await {
+        let expected = self.expected;
+        let Outgoing { id, subject, mut headers, payload } = message;
+        let name = headers.get(ID_HEADER).map(|value| value.as_str().to_owned());
+        self.publisher.fence(&mut headers, expected, self.previous.as_deref());
+        match self.publisher.send((subject, headers, payload), is_asked).await {
             Ok(Some(ack)) => {
                 let messages = std::mem::take(&mut self.unasked) + 1;
                 self.under_way.push_back(Sent { id, expected, messages, ack });

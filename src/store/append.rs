@@ -205,22 +205,16 @@ impl Store {
         tx: &Transaction<'_>,
         actions: Vec<NewAction>,
     ) -> Result<Vec<Receipt>, AppendError> {
+        insert_all(tx, &self.stamp_all(actions)?).await
+    }
+
+    /// All of them, or which one cannot be stored.
+    pub(crate) fn stamp_all(&self, actions: Vec<NewAction>) -> Result<Vec<Stamped>, AppendError> {
         let of = actions.len();
-        let stamped = actions
-            .into_iter()
-            .enumerate()
-            .map(|(index, action)| {
-                self.stamp(action).map_err(|problem| AppendError::Invalid { index, of, problem })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut receipts = Vec::with_capacity(of);
-        // A statement holds the actions of one tenant, in their order.
-        for batch in stamped.chunk_by(|a, b| a.action.tenant == b.action.tenant) {
-            for batch in batch.chunks(BATCH_LEN_MAX) {
-                receipts.extend(insert(tx, batch).await?);
-            }
-        }
-        Ok(receipts)
+        let stamped = actions.into_iter().enumerate().map(|(index, action)| {
+            self.stamp(action).map_err(|problem| AppendError::Invalid { index, of, problem })
+        });
+        stamped.collect()
     }
 
     /// Fills in what the writer left out, and checks the whole.
@@ -230,6 +224,21 @@ impl Store {
         action.check()?;
         Ok(Stamped { id, occurred_at, action })
     }
+}
+
+/// In statements of up to 10,000; answers for each in the order given.
+pub(crate) async fn insert_all(
+    tx: &Transaction<'_>,
+    actions: &[Stamped],
+) -> Result<Vec<Receipt>, AppendError> {
+    let mut receipts = Vec::with_capacity(actions.len());
+    // A statement holds the actions of one tenant, in their order.
+    for batch in actions.chunk_by(|a, b| a.action.tenant == b.action.tenant) {
+        for batch in batch.chunks(BATCH_LEN_MAX) {
+            receipts.extend(insert(tx, batch).await?);
+        }
+    }
+    Ok(receipts)
 }
 
 /// One statement, and a second one where ids were there already.

@@ -25,6 +25,8 @@ mod tls;
 mod visibility;
 mod writer;
 
+#[cfg(feature = "server")]
+pub(crate) use append::insert_all;
 pub use append::{AppendError, BATCH_LEN_MAX, Receipt};
 pub(crate) use append::{insert, insert_new, prepare_new};
 pub use bell::Bell;

@@ -94,16 +94,14 @@ pub(crate) fn after(edge: Uuid) -> Uuid {
     Uuid::from_u128(edge.as_u128().saturating_add(1))
 }
 
-/// How many of these are a page: the first, and as many more as have room.
+/// How many of these are a page: one at least, and as many more as have room.
 fn fitting<'a>(actions: impl Iterator<Item = &'a Action>) -> usize {
     let mut bytes = 0;
     let fits = |action: &&Action| {
         bytes += action.payload_len();
         bytes <= PAGE_BYTES_MAX
     };
-    let mut actions = actions.peekable();
-    let has_any = actions.peek().is_some();
-    actions.take_while(fits).count().max(usize::from(has_any))
+    actions.take_while(fits).count().max(1)
 }
 
 /// Checks the length of a page; one more row is asked for, which tells whether the stream goes on.

@@ -23,7 +23,8 @@ use crate::server::status::OK;
 use crate::server::{AppState, Appends, Kind, Pairs, Parameters, Payload, Problem, Query};
 use crate::server::{BODY_LEN_MAX, acceptable, content_type};
 use crate::store::{
-    ATTEMPTS_MAX, AppendError, BATCH_LEN_MAX, Failure, Receipt, WriteError, Writer, retry_pause,
+    ATTEMPTS_MAX, AppendError, BATCH_LEN_MAX, Failure, Receipt, Stamped, WriteError, Writer,
+    insert_all, retry_pause,
 };
 
 /// What the URL may say.
@@ -209,25 +210,26 @@ fn item((place, receipt): (Place, Receipt)) -> Item {
 
 /// The same again where the database has undone it, as it does with one of two batches that wait for each other's ids.
 async fn settled(state: &AppState, actions: Vec<NewAction>) -> Result<Vec<Receipt>, AppendError> {
+    let actions = state.store().stamp_all(actions)?;
     for attempt in 1..ATTEMPTS_MAX {
-        match transact(state, actions.clone()).await {
+        match transact(state, &actions).await {
             Err(AppendError::Database { source, .. }) if source.is_undone() => {
                 retry_pause(attempt).await;
             }
             ended => return ended,
         }
     }
-    transact(state, actions).await
+    transact(state, &actions).await
 }
 
 /// Commits where there is no conflict. An error leaves nothing behind, but for a commit whose answer is lost.
-async fn transact(state: &AppState, actions: Vec<NewAction>) -> Result<Vec<Receipt>, AppendError> {
+async fn transact(state: &AppState, actions: &[Stamped]) -> Result<Vec<Receipt>, AppendError> {
     let len = actions.len();
     let failed = |source| AppendError::Database { len, source };
     let statement = |what| move |source| failed(Failure::Statement { what, source });
     let mut client = state.store().client().await.map_err(failed)?;
     let tx = client.transaction().await.map_err(statement("begin"))?;
-    let receipts = state.store().append_all(&tx, actions).await?;
+    let receipts = insert_all(&tx, actions).await?;
     if !receipts.iter().any(|receipt| matches!(receipt, Receipt::Conflict(_))) {
         tx.commit().await.map_err(statement("commit"))?;
         state.store().bell().ring();
